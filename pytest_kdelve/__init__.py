@@ -1,0 +1,1 @@
+"""Read Kubernetes source as repeatable tests: a real kube-apiserver under Delve, from pytest."""

@@ -1,0 +1,33 @@
+"""The command line of a kube-apiserver, and how to tell that it is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_kdelve.controlplane.certificates import Certificates
+
+
+def arguments(
+    certificates: Certificates, *, etcd_servers: str, port: int, extra: Sequence[str] = ()
+) -> list[str]:
+    """Return the arguments, without the program itself.
+
+    ``extra`` comes last, so that a flag given there overrides the one set here.
+    """
+    return [
+        f"--etcd-servers={etcd_servers}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        f"--client-ca-file={certificates.ca}",
+        f"--tls-cert-file={certificates.server_cert}",
+        f"--tls-private-key-file={certificates.server_key}",
+        f"--service-account-key-file={certificates.service_account_key}",
+        f"--service-account-signing-key-file={certificates.service_account_key}",
+        "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+        "--service-cluster-ip-range=10.0.0.0/24",
+        "--authorization-mode=RBAC",
+        *extra,
+    ]

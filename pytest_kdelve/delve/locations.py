@@ -1,0 +1,256 @@
+"""From a location as a person writes it to addresses in the target."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.delve.sources import path_parts, short_path, source_line, source_lines
+from pytest_kdelve.errors import LocationError, RPCError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pytest_kdelve.delve import api
+    from pytest_kdelve.delve.client import Client
+
+_FILE = re.compile(r"(?P<file>[^:]+\.(?:go|s))(?::(?P<line>\d+))?")
+_FUNCTION = re.compile(r"(?P<function>[^:\s]+?)(?::(?P<line>\d+))?")
+_MOST_CANDIDATES = 12
+#: How far from a line without a statement the nearest lines with one are looked for.
+_NEARBY = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A location as written in a marker: a file or a function, a line, a text on the line.
+
+    ``line`` counts from the file's beginning, or, after a function, from the function's first
+    line, as in Delve.
+    """
+
+    name: str
+    is_file: bool
+    line: int | None = None
+    at: str | None = None
+
+    @classmethod
+    def parse(cls, text: str, at: str | None = None) -> Location:
+        """Read ``FILE:LINE``, ``FUNCTION`` or ``FUNCTION:LINE``; with ``at`` a line is optional.
+
+        Raises ``LocationError`` for another form.
+        """
+        if at is not None and not at.strip():
+            raise LocationError(f"{text!r}: at= is empty; give some text of the line")
+        match = _FILE.fullmatch(text) or _FUNCTION.fullmatch(text)
+        if not match:
+            raise LocationError(
+                f"{text!r} is no location; write 'path/file.go:LINE', 'path/file.go' with at=, "
+                "'package.Function', '(*Type).Method' or 'package.Function:LINE'"
+            )
+        is_file = "file" in match.groupdict()
+        line = int(match["line"]) if match["line"] else None
+        if is_file and line is None and at is None:
+            raise LocationError(f"{text!r} names a file only; add a line, or at='text of the line'")
+        return cls(match["file"] if is_file else match["function"], is_file, line, at)
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f":{self.line}"
+        return f"{self.name}{line}" + (f" at {self.at!r}" if self.at else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a location is in one binary; ``file`` is the path that the compiler saw."""
+
+    file: str
+    line: int
+    function: str
+    pcs: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return f"{short_path(self.file)}:{self.line}"
+
+    @property
+    def source(self) -> str:
+        """The line's text."""
+        return source_line(self.file, self.line)
+
+
+class Resolver:
+    """Resolves locations in one target, which must be stopped whenever ``resolve`` is called."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._lines: dict[tuple[str, int], Place | None] = {}
+
+    @cached_property
+    def _sources(self) -> list[tuple[str, tuple[str, ...]]]:
+        return [(path, path_parts(path)) for path in self._client.list_sources()]
+
+    def resolve(self, location: Location) -> Place:
+        """Return the one place that a location means.
+
+        Raises ``LocationError`` with the candidates, or with the nearest lines that have a
+        statement, where there is not exactly one.
+        """
+        if location.is_file:
+            return self._in_files(location, self._find_files(location))
+        return self._in_function(location, self._find_function(location))
+
+    def _find_files(self, location: Location) -> list[str]:
+        wanted = path_parts(re.sub(r"^.*\b(?:staging/src|vendor)/", "", location.name))
+        if location.name.startswith("/"):
+            found = [path for path, _ in self._sources if path == location.name]
+        else:
+            found = [path for path, parts in self._sources if parts[-len(wanted) :] == wanted]
+        if not found:
+            message = f"{location}: the binary has no source file of this name; near it are:"
+            raise LocationError(message, candidates=self._similar_files(wanted[-1]))
+        return found
+
+    def _similar_files(self, name: str) -> list[str]:
+        names = {parts[-1] for _, parts in self._sources if parts}
+        close = {name} & names or difflib.get_close_matches(name, names, n=3)
+        return _some([short_path(path) for path, parts in self._sources if parts[-1] in close])
+
+    def _in_files(self, location: Location, files: Sequence[str]) -> Place:
+        if location.at is not None:
+            lines = [(file, line) for file in files for line in _lines_with(location.at, file)]
+            return self._with_text(location, files, lines)
+        if len(files) > 1:
+            lines = [(file, location.line or 0) for file in files]
+            message = f"{location} means more than one file; write more of the path:"
+            raise LocationError(message, candidates=_describe(lines))
+        return self._with_statement(location, files[0], location.line or 0)
+
+    def _with_text(
+        self, location: Location, files: Sequence[str], lines: Sequence[tuple[str, int]]
+    ) -> Place:
+        numbered = [found for found in lines if location.line in {None, found[1]}]
+        if len(numbered) == 1:
+            return self._with_statement(location, *numbered[0])
+        if numbered:
+            raise LocationError(
+                f"{location}: the text stands on {len(numbered)} lines; give more of it, or a "
+                "function:",
+                candidates=_describe(numbered),
+            )
+        if lines:
+            message = f"{location}: the text does not stand on line {location.line}, but on:"
+            raise LocationError(message, candidates=_describe(lines))
+        if not any(source_lines(file) for file in files):
+            message = f"{location}: the source is not on this machine, so at= cannot be looked up:"
+            raise LocationError(message, candidates=_some(files))
+        message = f"{location}: no line of it has this text; the most similar ones are:"
+        raise LocationError(message, candidates=_similar_lines(location.at or "", files))
+
+    def _with_statement(self, location: Location, file: str, line: int) -> Place:
+        place = self._place(file, line)
+        if place is None:
+            nearest = [(file, number) for number in self._nearest(file, line)]
+            text = source_line(file, line)
+            message = f"{location}: line {line} ({text!r}) has no statement; the nearest lines are:"
+            raise LocationError(message, candidates=_describe(nearest))
+        return place
+
+    def _place(self, file: str, line: int) -> Place | None:
+        if (file, line) not in self._lines:
+            self._lines[file, line] = self._find_line(file, line)
+        return self._lines[file, line]
+
+    def _find_line(self, file: str, line: int) -> Place | None:
+        try:
+            found = self._client.find_location(f"{file}:{line}")
+        except RPCError as error:
+            if "could not find statement" in error.text or "could not find file" in error.text:
+                return None
+            raise
+        return _to_place(found[0])
+
+    def _nearest(self, file: str, line: int) -> list[int]:
+        before = range(line - 1, max(0, line - _NEARBY), -1)
+        after = range(line + 1, line + _NEARBY)
+        found = (next((n for n in lines if self._place(file, n)), None) for lines in (before, after))
+        return [number for number in found if number is not None]
+
+    def _find_function(self, location: Location) -> str:
+        tail = location.name.rpartition(".")[2]
+        names = self._client.list_functions(re.escape(tail) + "$")
+        found = [name for name in names if has_suffix(name, location.name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            message = f"{location} means more than one function; write more of the name:"
+            raise LocationError(message, candidates=_some(found))
+        message = f"{location}: the binary has no such function; near it are:"
+        last = self._client.list_functions(r"[./)]" + re.escape(tail.strip("()*")) + "$")
+        raise LocationError(message, candidates=_some(last))
+
+    def _in_function(self, location: Location, function: str) -> Place:
+        entry = _to_place(self._client.find_location(function)[0])
+        if location.at is None and location.line is None:
+            return entry
+        first, last = self._extent(function, entry)
+        if location.at is not None:
+            lines = _lines_with(location.at, entry.file, range(first, last + 1))
+            inside = Location(location.name, is_file=False, at=location.at)
+            return self._with_text(inside, [entry.file], [(entry.file, line) for line in lines])
+        return self._with_statement(location, entry.file, first + (location.line or 0))
+
+    def _extent(self, function: str, entry: Place) -> tuple[int, int]:
+        """Return the first and last line of a function together with its closures."""
+        closures = self._client.list_functions(rf"^{re.escape(function)}\.(?:func|gowrap)\d")
+        entries = [entry, *(_to_place(self._client.find_location(c)[0]) for c in closures)]
+        lines = {
+            instruction.loc.line
+            for place in entries
+            for instruction in self._client.disassemble(place.pcs[0])
+            if instruction.loc.file == entry.file
+        }
+        return min(lines), max(lines)
+
+
+def has_suffix(function: str, suffix: str) -> bool:
+    """Whether a full function name ends with ``suffix`` at a boundary of its parts."""
+    if not function.endswith(suffix):
+        return False
+    rest = function.removesuffix(suffix)
+    return not rest or rest[-1] in "/." or suffix[0] in "/."
+
+
+def _to_place(found: api.Location) -> Place:
+    function = found.function.name if found.function else ""
+    return Place(found.file, found.line, function, tuple(found.pcs or [found.pc]))
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _lines_with(text: str, file: str, within: range | None = None) -> list[int]:
+    wanted = _fold(text)
+    return [
+        number
+        for number, line in enumerate(source_lines(file), start=1)
+        if wanted in _fold(line) and (within is None or number in within)
+    ]
+
+
+def _similar_lines(text: str, files: Sequence[str]) -> list[str]:
+    lines = {_fold(line): (file, n) for file in files for n, line in enumerate(source_lines(file), 1)}
+    close = difflib.get_close_matches(_fold(text), lines, n=3, cutoff=0.5)
+    return _describe([lines[line] for line in close])
+
+
+def _describe(lines: Iterable[tuple[str, int]]) -> list[str]:
+    return _some([f"{short_path(f)}:{line}: {source_line(f, line)}" for f, line in lines])
+
+
+def _some(candidates: Sequence[str]) -> list[str]:
+    more = len(candidates) - _MOST_CANDIDATES
+    some = list(candidates[:_MOST_CANDIDATES])
+    return [*some, f"… and {more} more"] if more > 0 else some

@@ -1,0 +1,1 @@
+"""Recording hits, telling whose they are, and judging expectations; knows nothing of pytest."""

@@ -1,0 +1,1 @@
+"""Hits and outcomes as text for people."""
