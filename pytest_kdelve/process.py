@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 import time
@@ -65,14 +66,8 @@ class ChildProcess:
 
     def adopt(self, pid: int) -> None:
         """Stop this process, too, when ``stop`` is called; it may outlive its parent."""
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             self._family.add(psutil.Process(pid))
-        except psutil.NoSuchProcess:
-            pass  # It has ended, which leaves nothing to stop.
-
-    def log_tail(self, lines: int = _LOG_LINES_IN_ERRORS) -> str:
-        """Return the last lines of the log."""
-        return tail(self.log, lines)
 
     def wait_until(self, ready: Callable[[], bool], *, what: str, timeout: float) -> None:
         """Poll ``ready`` until it is true.
@@ -100,9 +95,7 @@ class ChildProcess:
 
     def explain(self, message: str) -> str:
         """Add argv and the last log lines to a message."""
-        log = self.log_tail() or "(empty)"
-        indented = "\n".join(f"    {line}" for line in log.splitlines())
-        return f"{message}\n  argv: {shlex.join(self.argv)}\n  last lines of its log:\n{indented}"
+        return explain(message, argv=self.argv, log=self.log)
 
     def stop(self, *, timeout: float = 10.0) -> None:
         """End the process with all its descendants, by SIGTERM and then by SIGKILL.
@@ -133,10 +126,8 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _kill(process: psutil.Process) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.kill()
-    except psutil.NoSuchProcess:
-        pass  # It ended by itself.
 
 
 def _wait_gone(processes: set[psutil.Process], timeout: float) -> list[psutil.Process]:
@@ -161,6 +152,13 @@ def poll(condition: Callable[[], bool], *, timeout: float) -> bool:
         sleep=time.sleep,
     )
     return bool(retrying(condition))
+
+
+def explain(message: str, *, argv: Sequence[str], log: Path) -> str:
+    """Add a process's argv and the last lines of its log to a message."""
+    lines = (tail(log, _LOG_LINES_IN_ERRORS) or "(empty)").splitlines()
+    indented = "\n".join(f"    {line}" for line in lines)
+    return f"{message}\n  argv: {shlex.join(argv)}\n  last lines of its log:\n{indented}"
 
 
 def tail(path: Path, lines: int) -> str:

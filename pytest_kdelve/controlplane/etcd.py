@@ -48,6 +48,6 @@ def start(binary: Path, *, data: Path, log: Path, client_port: int, peer_port: i
 def answers_ok(session: requests.Session, url: str) -> bool:
     """Whether a GET is answered with 200 within two seconds."""
     try:
-        return session.get(url, timeout=2).status_code == requests.codes.ok
+        return bool(session.get(url, timeout=2).status_code == requests.codes.ok)
     except requests.RequestException:
         return False

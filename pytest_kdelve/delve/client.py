@@ -146,9 +146,7 @@ class Client:
         params = {"Scope": scope, "Expr": expr, "Cfg": load}
         return self._call("Eval", _VariableOut, params, timeout).variable
 
-    def list_local_vars(
-        self, scope: api.EvalScope, load: api.LoadConfig
-    ) -> Sequence[api.Variable]:
+    def list_local_vars(self, scope: api.EvalScope, load: api.LoadConfig) -> Sequence[api.Variable]:
         """Return the local variables of a frame, shadowed ones included."""
         params = {"Scope": scope, "Cfg": load}
         return self._call("ListLocalVars", _VariablesOut, params).variables or ()

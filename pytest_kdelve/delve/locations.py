@@ -57,9 +57,13 @@ class Location:
             raise LocationError(f"{text!r} names a file only; add a line, or at='text of the line'")
         return cls(match["file"] if is_file else match["function"], is_file, line, at)
 
+    @property
+    def text(self) -> str:
+        """The location without ``at``, as it was written."""
+        return self.name if self.line is None else f"{self.name}:{self.line}"
+
     def __str__(self) -> str:
-        line = "" if self.line is None else f":{self.line}"
-        return f"{self.name}{line}" + (f" at {self.at!r}" if self.at else "")
+        return f"{self.text} at {self.at!r}" if self.at else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +173,33 @@ class Resolver:
             if "could not find statement" in error.text or "could not find file" in error.text:
                 return None
             raise
-        return _to_place(found[0])
+        return self._outermost(_to_place(found[0]))
+
+    def _outermost(self, place: Place) -> Place:
+        """Leave the closures that begin on a line to their own names.
+
+        For ``f := func() {`` Delve gives the assignment and the closure's entry, which would be
+        two hits, the second one before the closure's variables are there.
+        """
+        if len(place.pcs) == 1:
+            return place
+        functions = {pc: self._function_at(pc) for pc in place.pcs}
+        outer = {
+            pc: name
+            for pc, name in functions.items()
+            if not any(name.startswith(f"{other}.") for other in functions.values())
+        }
+        return Place(place.file, place.line, next(iter(outer.values())), tuple(outer))
+
+    def _function_at(self, pc: int) -> str:
+        return _to_place(self._client.find_location(f"*{pc}")[0]).function
 
     def _nearest(self, file: str, line: int) -> list[int]:
         before = range(line - 1, max(0, line - _NEARBY), -1)
         after = range(line + 1, line + _NEARBY)
-        found = (next((n for n in lines if self._place(file, n)), None) for lines in (before, after))
+        found = (
+            next((n for n in lines if self._place(file, n)), None) for lines in (before, after)
+        )
         return [number for number in found if number is not None]
 
     def _find_function(self, location: Location) -> str:
@@ -191,27 +216,39 @@ class Resolver:
         raise LocationError(message, candidates=_some(last))
 
     def _in_function(self, location: Location, function: str) -> Place:
-        entry = _to_place(self._client.find_location(function)[0])
+        entry = self._entry(function)
         if location.at is None and location.line is None:
             return entry
-        first, last = self._extent(function, entry)
+        first, last = self._extent(entry)
         if location.at is not None:
             lines = _lines_with(location.at, entry.file, range(first, last + 1))
             inside = Location(location.name, is_file=False, at=location.at)
             return self._with_text(inside, [entry.file], [(entry.file, line) for line in lines])
         return self._with_statement(location, entry.file, first + (location.line or 0))
 
-    def _extent(self, function: str, entry: Place) -> tuple[int, int]:
-        """Return the first and last line of a function together with its closures."""
-        closures = self._client.list_functions(rf"^{re.escape(function)}\.(?:func|gowrap)\d")
-        entries = [entry, *(_to_place(self._client.find_location(c)[0]) for c in closures)]
-        lines = {
+    def _entry(self, function: str) -> Place:
+        # As a regular expression, since Delve does not parse every name that it has, such as
+        # those of nested closures.
+        pattern = re.escape(function).replace("/", r"\/")
+        return _to_place(self._client.find_location(f"/^{pattern}$/")[0])
+
+    def _extent(self, entry: Place) -> tuple[int, int]:
+        """Return the first and last line of a function together with its closures.
+
+        The closures are functions of their own in the binary, so the end is looked up in the
+        source: gofmt puts the closing brace below the first character of the opening line.
+        """
+        own = [
             instruction.loc.line
-            for place in entries
-            for instruction in self._client.disassemble(place.pcs[0])
+            for instruction in self._client.disassemble(entry.pcs[0])
             if instruction.loc.file == entry.file
-        }
-        return min(lines), max(lines)
+        ]
+        first, last = min(own), max(own)
+        lines = source_lines(entry.file)
+        opening = lines[first - 1] if first <= len(lines) else ""
+        closing = opening[: len(opening) - len(opening.lstrip())] + "}"
+        ends = (n for n in range(last, len(lines) + 1) if lines[n - 1].startswith(closing))
+        return first, last if first == last else next(ends, last)
 
 
 def has_suffix(function: str, suffix: str) -> bool:
@@ -241,7 +278,9 @@ def _lines_with(text: str, file: str, within: range | None = None) -> list[int]:
 
 
 def _similar_lines(text: str, files: Sequence[str]) -> list[str]:
-    lines = {_fold(line): (file, n) for file in files for n, line in enumerate(source_lines(file), 1)}
+    lines = {
+        _fold(line): (file, n) for file in files for n, line in enumerate(source_lines(file), 1)
+    }
     close = difflib.get_close_matches(_fold(text), lines, n=3, cutoff=0.5)
     return _describe([lines[line] for line in close])
 

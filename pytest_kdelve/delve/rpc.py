@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import socket
 import threading
@@ -50,10 +51,8 @@ class Connection:
 
     def close(self) -> None:
         """End the connection; a waiting call fails with ``DelveConnectionError``."""
-        try:
+        with contextlib.suppress(OSError):  # The peer may have closed first.
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # The peer closed first, which is what was wanted.
         self._socket.close()
 
     def call(

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.client import Client
 from pytest_kdelve.errors import DelveConnectionError, PortInUseError, UsageError
-from pytest_kdelve.process import ChildProcess
+from pytest_kdelve.process import ChildProcess, poll
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+_LARGEST_PORT = 65535
 _LISTENING = re.compile(r"API server listening at: (?P<host>\S+):(?P<port>\d+)$", re.MULTILINE)
 #: Seconds until Delve has loaded the symbols of a kube-apiserver, on a slow and busy machine.
 SYMBOLS_TIMEOUT = 120.0
@@ -34,7 +35,7 @@ class Address:
         Raises ``UsageError`` for anything else.
         """
         host, colon, port = text.rpartition(":")
-        if not colon or not port.isascii() or not port.isdigit() or int(port) > 0xFFFF:
+        if not colon or not port.isascii() or not port.isdigit() or int(port) > _LARGEST_PORT:
             message = f"{text!r} is no address to listen at; write HOST:PORT, or :PORT for loopback"
             raise UsageError(message)
         return cls(host.strip("[]") or "127.0.0.1", int(port))
@@ -133,7 +134,9 @@ def _wait_for_symbols(process: ChildProcess, address: Address) -> int:
         with Client(address.host, address.port, timeout=SYMBOLS_TIMEOUT) as client:
             pid = client.state().pid
     except DelveConnectionError as error:
-        process.wait_until(lambda: False, what=str(error), timeout=5)
+        # Delve ends with a sentence in its log where it cannot debug the program.
+        if poll(lambda: not process.is_running(), timeout=5):
+            raise process.exited("while it loaded the program") from error
         raise
     process.adopt(pid)
     return pid

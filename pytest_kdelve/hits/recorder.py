@@ -1,0 +1,272 @@
+"""Recording hits: breakpoints that are shared, stops that are read and continued at once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.delve import api, values
+from pytest_kdelve.delve.locations import Location, Place, Resolver
+from pytest_kdelve.delve.session import Session
+from pytest_kdelve.errors import RPCError
+from pytest_kdelve.hits.attribution import Holder, RequestFinder, read_request
+from pytest_kdelve.hits.model import Attribution, Frame, Hit, Request, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_kdelve.delve.client import Client
+
+#: Frames of a hit; a handler of a kube-apiserver has about 65.
+_STACK_DEPTH = 128
+_NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop")
+_FRAME_VARIABLES = api.LoadConfig()
+#: Bounds of what is loaded where a named expression came incomplete.
+_LONGEST_STRING = 64 * 1024
+_MOST_VALUES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subscription:
+    """Who wants to know of hits at a place.
+
+    ``expressions`` are evaluated in the frame of each hit. Where the hit is the subscriber's
+    (caused by a request whose Audit-ID it ``owns``, or any with ``by_anyone``), each value is
+    loaded down to the depth that ``expressions`` gives, as in ``values.is_complete``.
+    ``sink`` gets each hit, own or not, in the loop's thread.
+    """
+
+    place: Place
+    expressions: Mapping[str, int]
+    load_frame: bool
+    owns: Callable[[str], bool]
+    by_anyone: bool
+    sink: Callable[[Hit], None]
+
+
+@dataclass(slots=True)
+class _Armed:
+    """A breakpoint that is set at one address, and everybody who shares it."""
+
+    id: int
+    pc: int
+    subscriptions: list[Subscription]
+    holder: Holder | None
+    expressions: list[str] = field(default_factory=list)
+
+    def wanted(self) -> api.Breakpoint:
+        """Return what Delve is to collect in each hit; remembers the order asked for."""
+        every = (expr for subscription in self.subscriptions for expr in subscription.expressions)
+        self.expressions = list(dict.fromkeys(every))
+        request = self.holder.expressions(from_innermost=True) if self.holder else []
+        load = _FRAME_VARIABLES if any(s.load_frame for s in self.subscriptions) else None
+        return api.Breakpoint(
+            id=self.id,
+            addrs=[self.pc],
+            stacktrace=_STACK_DEPTH,
+            variables=[*request, *self.expressions],
+            load_args=load,
+            load_locals=load,
+        )
+
+
+class Recorder:
+    """Sets breakpoints in a running target and turns every stop into hits.
+
+    One breakpoint serves all subscriptions at its address, since Delve refuses two.
+    """
+
+    def __init__(self, connect: Callable[[], Client]) -> None:
+        self._session = Session(connect, self._on_stop)
+        self._finder = RequestFinder()
+        self._resolver: Resolver | None = None
+        self._armed: dict[int, _Armed] = {}
+        self._holders: dict[int, Holder] = {}
+
+    def start(self) -> None:
+        """Let the target run; what subscribed before misses nothing."""
+        self._session.start()
+
+    def close(self) -> None:
+        """Stop recording; the target is left as it is at that moment."""
+        self._session.close()
+
+    def resolve(self, location: Location) -> Place:
+        """Return the place that a location means; raises ``LocationError``."""
+
+        def resolve(client: Client) -> Place:
+            self._resolver = self._resolver or Resolver(client)
+            return self._resolver.resolve(location)
+
+        return self._session.call(resolve)
+
+    @contextmanager
+    def recording(self, subscriptions: Sequence[Subscription]) -> Iterator[None]:
+        """Record for as long as the context lasts; each hit before its end has been delivered."""
+        self.add(subscriptions)
+        try:
+            yield
+        finally:
+            self.remove(subscriptions)
+
+    def add(self, subscriptions: Sequence[Subscription]) -> None:
+        """Set the breakpoints of all subscriptions, or none where one of them fails."""
+
+        def add(client: Client) -> None:
+            try:
+                for subscription in subscriptions:
+                    self._add(client, subscription)
+            except BaseException:
+                self._remove(client, subscriptions)
+                raise
+
+        self._session.call(add)
+
+    def remove(self, subscriptions: Sequence[Subscription]) -> None:
+        """Remove subscriptions, and the breakpoints that nobody needs any more."""
+        if not self._session.has_ended:
+            self._session.call(lambda client: self._remove(client, subscriptions))
+
+    def settle(self) -> None:
+        """Wait until every hit that has happened has been delivered."""
+        self._session.call(lambda _client: None)
+
+    def check(self) -> None:
+        """Raise the reason why recording ended, if it has, such as ``TargetExitedError``."""
+        self._session.check()
+
+    @property
+    def client(self) -> Client:
+        """The debugger's client; each call halts the target for its time."""
+        return self._session.client
+
+    def _add(self, client: Client, subscription: Subscription) -> None:
+        for pc in subscription.place.pcs:
+            armed = self._armed.get(pc)
+            if armed:
+                armed.subscriptions.append(subscription)
+                client.amend_breakpoint(armed.wanted())
+                continue
+            armed = _Armed(0, pc, [subscription], self._holders.get(pc))
+            armed.id = client.create_breakpoint(armed.wanted()).id
+            self._armed[pc] = armed
+
+    def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
+        for armed in list(self._armed.values()):
+            kept = [s for s in armed.subscriptions if s not in subscriptions]
+            if len(kept) == len(armed.subscriptions):
+                continue
+            armed.subscriptions = kept
+            if kept:
+                client.amend_breakpoint(armed.wanted())
+            else:
+                client.clear_breakpoint(armed.id)
+                del self._armed[armed.pc]
+
+    def _on_stop(self, client: Client, state: api.DebuggerState) -> None:
+        by_id = {armed.id: armed for armed in self._armed.values()}
+        at_breakpoints = [thread for thread in state.threads or () if thread.breakpoint]
+        # All are taken apart first, since reading one may change what a breakpoint collects.
+        stops = [
+            _Stop(thread, by_id[thread.breakpoint.id])
+            for thread in at_breakpoints
+            if thread.breakpoint and thread.breakpoint.id in by_id
+        ]
+        for stop in stops:
+            self._deliver(client, stop)
+
+    def _deliver(self, client: Client, stop: _Stop) -> None:
+        holder, request = self._whose(client, stop)
+        attribution = holder.attribution if holder else Attribution.NONE
+        for subscription in tuple(stop.armed.subscriptions):
+            is_own = bool(request and request.audit_id and subscription.owns(request.audit_id))
+            is_wanted = is_own or subscription.by_anyone
+            found = {
+                expression: self._value(client, stop, expression, depth if is_wanted else 0)
+                for expression, depth in subscription.expressions.items()
+            }
+            subscription.sink(stop.hit(found, request, attribution, is_own=is_own))
+
+    def _whose(self, client: Client, stop: _Stop) -> tuple[Holder | None, Request | None]:
+        """Return where a hit's request is, and the request.
+
+        Once it is known where a place finds it, it comes with the stop. A request without an
+        Audit-ID there is nobody's that is known here, so that needs no second look.
+        """
+        if stop.request:
+            return stop.holder, stop.request
+        found = self._finder.find(client, stop.thread.goroutine_id, stop.functions)
+        if found is None:
+            return None, None
+        armed = stop.armed
+        if found[1].audit_id and found[0] != armed.holder:
+            armed.holder = self._holders[armed.pc] = found[0]
+            client.amend_breakpoint(armed.wanted())
+        return found
+
+    def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
+        variable = stop.variables[expression]
+        if depth and not values.is_complete(variable, depth):
+            scope = api.EvalScope(goroutine_id=stop.thread.goroutine_id)
+            load = api.LoadConfig(
+                max_variable_recurse=depth,
+                max_string_len=_LONGEST_STRING,
+                max_array_values=_MOST_VALUES,
+            )
+            try:
+                variable = client.eval(expression, scope, load)
+            except RPCError as error:
+                return values.Unreadable(error.text)
+        return values.to_python(variable)
+
+
+class _Stop:
+    """What Delve said of one thread at one breakpoint, taken apart.
+
+    ``variables`` has the expressions' values by the text that was asked for: Delve returns them
+    under other names, but in the order in which they were asked for.
+    """
+
+    def __init__(self, thread: api.Thread, armed: _Armed) -> None:
+        self.thread = thread
+        self.armed = armed
+        self.holder = armed.holder
+        self._info = thread.breakpoint_info or api.BreakpointInfo()
+        frames = self._info.stacktrace or []
+        self.functions = [frame.function.name if frame.function else "" for frame in frames]
+        asked = len(armed.expressions)
+        variables = self._info.variables or [_NOT_COLLECTED] * asked
+        first = len(variables) - asked
+        self.variables = dict(zip(armed.expressions, variables[first:], strict=True))
+        fits = self.holder is not None and self.holder.fits(self.functions)
+        self.request = read_request(variables[:first]) if fits else None
+
+    def hit(
+        self,
+        found: Mapping[str, object],
+        request: Request | None,
+        attribution: Attribution,
+        *,
+        is_own: bool,
+    ) -> Hit:
+        """Return the hit, with the values that one subscription asked for."""
+        frames = self._info.stacktrace or []
+        return Hit(
+            file=self.thread.file,
+            line=self.thread.line,
+            function=self.thread.function.name if self.thread.function else "",
+            goroutine=self.thread.goroutine_id,
+            stack=Stack(
+                Frame(name, frame.file, frame.line)
+                for name, frame in zip(self.functions, frames, strict=True)
+            ),
+            args=values.by_name(self._info.arguments),
+            locals=values.by_name(self._info.locals) | dict(found),
+            values=dict(found),
+            request=request,
+            attribution=attribution,
+            is_own=is_own,
+            time=datetime.now(UTC),
+        )

@@ -1,0 +1,148 @@
+"""The session's apiserver: a control plane and the recorder of its hits."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.controlplane.environment import ControlPlane
+from pytest_kdelve.delve.binary import check_debuggable
+from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError
+from pytest_kdelve.hits.collected import Collected
+from pytest_kdelve.hits.recorder import Recorder, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pytest_kdelve.controlplane.credentials import Credentials
+    from pytest_kdelve.controlplane.environment import Plan
+    from pytest_kdelve.delve.locations import Place
+    from pytest_kdelve.hits.expectations import Expectation
+
+
+#: Of the program itself and of a module that it uses: -gcflags without ``all=`` leaves the latter.
+_SAMPLE_FUNCTIONS = ("main.main", "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun")
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An expectation, the place that it means in this binary, and what was collected there."""
+
+    expectation: Expectation
+    place: Place
+    collected: Collected
+
+
+class Debugged:
+    """A kube-apiserver that runs under Delve, ready for requests, with credentials."""
+
+    def __init__(self, plan: Plan, *, cluster_role: str, startup: Sequence[Expectation]) -> None:
+        self._control_plane = ControlPlane(plan)
+        self._cluster_role = cluster_role
+        self._resources = ExitStack()
+        self._startup: dict[int, Watched | LocationError] = {}
+        self._startup_expectations = tuple(startup)
+        self.recorder: Recorder
+        self.credentials: Credentials
+        self.version = ""
+
+    def start(self) -> None:
+        """Start everything; raises ``KdelveError``, and leaves nothing behind then."""
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything."""
+        self._resources.close()
+
+    def _start(self) -> None:
+        control_plane = self._control_plane
+        control_plane.start()
+        self._resources.callback(control_plane.stop)
+        self.recorder = Recorder(control_plane.server.connect)
+        self._resources.callback(self.recorder.close)
+        self._check_binary()
+        with self.recorder.recording(self._watch_startup()):
+            self.recorder.start()
+            control_plane.wait_ready(self.recorder.check)
+        self.version = control_plane.version()
+        self.credentials = control_plane.make_credentials(self._cluster_role)
+
+    def _check_binary(self) -> None:
+        check_debuggable(self.recorder.client, self.argv[0], _SAMPLE_FUNCTIONS)
+
+    def _watch_startup(self) -> list[Subscription]:
+        subscriptions = []
+        for expectation in self._startup_expectations:
+            try:
+                watched = self.watch(expectation)
+            except LocationError as error:
+                self._startup[id(expectation)] = error
+                continue
+            self._startup[id(expectation)] = watched
+            subscriptions.append(subscription(watched, owns=lambda _audit_id: False))
+        return subscriptions
+
+    def startup(self, expectation: Expectation) -> Watched:
+        """Return what start-up code hit for an expectation that was known before the start.
+
+        Raises ``LocationError`` if its location has no meaning here.
+        """
+        watched = self._startup[id(expectation)]
+        if isinstance(watched, LocationError):
+            raise watched
+        return watched
+
+    def watch(self, expectation: Expectation) -> Watched:
+        """Resolve an expectation's location; nothing is recorded yet."""
+        by_anyone = expectation.by == "anyone" or expectation.during == "startup"
+        place = self.recorder.resolve(expectation.location)
+        return Watched(expectation, place, Collected(by_anyone=by_anyone))
+
+    def explain(self, error: KdelveError) -> KdelveError:
+        """Return a better error where the apiserver's own log has more to say."""
+        if isinstance(error, TargetExitedError):
+            return self._control_plane.explain_exit(error)
+        return error
+
+    @property
+    def url(self) -> str:
+        """``https://127.0.0.1:PORT``."""
+        return self._control_plane.url
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The kube-apiserver's command line."""
+        return self._control_plane.argv
+
+    @property
+    def pid(self) -> int:
+        """The kube-apiserver's process id."""
+        return self._control_plane.server.target_pid
+
+    @property
+    def kubeconfig(self) -> Path:
+        """A kubeconfig with the ServiceAccount's token."""
+        return self._control_plane.kubeconfig
+
+    def log_tail(self, lines: int) -> str:
+        """Return the last lines of the kube-apiserver's log."""
+        return self._control_plane.log_tail(lines)
+
+
+def subscription(watched: Watched, *, owns: Callable[[str], bool]) -> Subscription:
+    """Return what the recorder needs to collect an expectation's hits."""
+    expectation = watched.expectation
+    return Subscription(
+        place=watched.place,
+        expressions=expectation.expressions,
+        load_frame=False,
+        owns=owns,
+        by_anyone=expectation.by == "anyone" or expectation.during == "startup",
+        sink=watched.collected.add,
+    )

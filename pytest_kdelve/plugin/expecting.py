@@ -1,0 +1,113 @@
+"""One test's expectations: recorded while it runs, judged when it is over."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.hits.expectations import judge
+from pytest_kdelve.plugin.debugged import Watched, subscription
+from pytest_kdelve.report.redact import redact
+from pytest_kdelve.report.text import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_kdelve.errors import KdelveError
+    from pytest_kdelve.hits.expectations import Expectation, Outcome
+    from pytest_kdelve.hits.model import Hit
+    from pytest_kdelve.hits.requests import RequestLog
+    from pytest_kdelve.plugin.debugged import Debugged
+
+
+class Expecting:
+    """What a test expects, and what has been recorded for it."""
+
+    def __init__(
+        self,
+        debugged: Debugged,
+        expectations: Sequence[Expectation],
+        log: RequestLog,
+        *,
+        timeout: float,
+    ) -> None:
+        """Resolve all locations; raises ``LocationError`` before anything is recorded."""
+        self._debugged = debugged
+        self._log = log
+        self._timeout = timeout
+        self._watched = [
+            debugged.startup(expectation)
+            if expectation.during == "startup"
+            else debugged.watch(expectation)
+            for expectation in expectations
+        ]
+        self._subscriptions = [
+            subscription(watched, owns=log.owns)
+            for watched in self._watched
+            if watched.expectation.during == "test"
+        ]
+
+    def start(self) -> None:
+        """Set the breakpoints."""
+        self._debugged.recorder.add(self._subscriptions)
+
+    def stop(self) -> None:
+        """Remove the breakpoints."""
+        self._debugged.recorder.remove(self._subscriptions)
+
+    def hits(self, location: str | None = None) -> Iterator[Hit]:
+        """Yield the test's hits, all or those of markers with this location."""
+        for watched in self._watched:
+            if location in {None, watched.expectation.location.text}:
+                yield from watched.collected.own
+
+    def failure(self) -> str:
+        """Return why the test fails, or an empty text where all expectations are fulfilled.
+
+        Waits for hits that are still missing. Raises ``TargetExitedError`` or another
+        ``DelveError`` where recording has ended.
+        """
+        self._debugged.recorder.settle()
+        now = time.monotonic()
+        outcomes = [self._outcome(watched, now) for watched in self._watched]
+        unfulfilled = [outcome for outcome in outcomes if not outcome.is_fulfilled]
+        return redact(explain(unfulfilled, self._log.exchanges)) if unfulfilled else ""
+
+    def explain(self, error: KdelveError) -> KdelveError:
+        """Return a better error where the apiserver's own log has more to say."""
+        return self._debugged.explain(error)
+
+    def summary(self) -> str:
+        """Return what was hit and requested so far, for a test that failed by itself."""
+        lines = [f"{hit}" for hit in self.hits()]
+        return redact("\n".join([*lines, *map(str, self._log.exchanges)]))
+
+    def _outcome(self, watched: Watched, since: float) -> Outcome:
+        """Judge at once, and again with each new hit, until it is decided or time is up.
+
+        An expectation of few hits or none is decided at once, unless its marker has a timeout.
+        """
+        expectation, collected = watched.expectation, watched.collected
+        timeout = self._timeout if expectation.timeout is None else expectation.timeout
+        if expectation.during == "startup":
+            timeout = 0.0
+        while True:
+            known = len(collected.own)
+            outcome = judge(
+                expectation,
+                watched.place,
+                collected.own[:known],
+                others_count=collected.others_count,
+            )
+            remaining = since + timeout - time.monotonic()
+            if _is_decided(outcome) or not collected.own.grows_beyond(known, timeout=remaining):
+                return outcome
+
+
+def _is_decided(outcome: Outcome) -> bool:
+    expectation, number = outcome.expectation, len(outcome.matched)
+    if expectation.count is not None and number >= expectation.count.stop:
+        return True
+    has_upper_bound = expectation.count is not None
+    watches_on = has_upper_bound and expectation.timeout is not None
+    return outcome.is_fulfilled and not watches_on

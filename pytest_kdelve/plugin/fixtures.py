@@ -1,0 +1,188 @@
+"""The fixtures."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane.environment import Plan
+from pytest_kdelve.controlplane.progress import for_stream
+from pytest_kdelve.errors import KdelveError
+from pytest_kdelve.hits.requests import RequestLog
+from pytest_kdelve.plugin import http
+from pytest_kdelve.plugin.debugged import Debugged
+from pytest_kdelve.plugin.expecting import Expecting
+from pytest_kdelve.plugin.handle import Kdelve
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from kubernetes import client as kubernetes_client
+
+    from pytest_kdelve.controlplane.credentials import Credentials
+    from pytest_kdelve.plugin.options import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apiserver:
+    """The debugged server, as tests see it.
+
+    ``argv`` is its command line, ``mode`` how it came to be debugged; ``log_tail(n)`` returns the
+    last ``n`` lines of its log.
+    """
+
+    url: str
+    version: str
+    ca_file: Path
+    kubeconfig: Path
+    argv: tuple[str, ...]
+    pid: int
+    mode: Literal["started"]
+    log_tail: Callable[[int], str]
+
+
+@pytest.fixture(scope="session")
+def kdelve_apiserver_args() -> Sequence[str]:
+    """Override it to give the kube-apiserver more arguments."""
+    return ()
+
+
+@pytest.fixture(scope="session")
+def kdelve_environment() -> Mapping[str, str]:
+    """Override it to give the kube-apiserver more environment variables."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def kdelve_cluster_role() -> str:
+    """Override it to bind the tests' ServiceAccount to another ClusterRole."""
+    return "cluster-admin"
+
+
+@pytest.fixture(scope="session")
+def _kdelve_debugged(
+    pytestconfig: pytest.Config,
+    kdelve_apiserver_args: Sequence[str],
+    kdelve_environment: Mapping[str, str],
+    kdelve_cluster_role: str,
+) -> Iterator[Debugged]:
+    settings = pytestconfig.stash[SETTINGS]
+    with _readable_errors():
+        plan = Plan(
+            binaries=_binaries(pytestconfig, settings),
+            locks=build.cache_folder() / "ports",
+            listen=settings.listen,
+            extra_args=(*kdelve_apiserver_args, *settings.apiserver_args),
+            environment=kdelve_environment,
+        )
+        startup = pytestconfig.stash[STARTUP]
+        debugged = Debugged(plan, cluster_role=kdelve_cluster_role, startup=startup)
+        debugged.start()
+    yield debugged
+    with _readable_errors():
+        debugged.stop()
+
+
+def _binaries(config: pytest.Config, settings: Settings) -> build.Binaries:
+    capture = config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        return build.ensure(
+            settings.kubernetes,
+            cache=build.cache_folder(),
+            progress=for_stream(sys.stderr),
+            given=settings.given,
+        )
+
+
+@pytest.fixture(scope="session")
+def apiserver(_kdelve_debugged: Debugged) -> Apiserver:
+    """Return the kube-apiserver under Delve."""
+    return Apiserver(
+        url=_kdelve_debugged.url,
+        version=_kdelve_debugged.version,
+        ca_file=_kdelve_debugged.credentials.ca_file,
+        kubeconfig=_kdelve_debugged.kubeconfig,
+        argv=_kdelve_debugged.argv,
+        pid=_kdelve_debugged.pid,
+        mode="started",
+        log_tail=_kdelve_debugged.log_tail,
+    )
+
+
+@pytest.fixture(scope="session")
+def credentials(_kdelve_debugged: Debugged) -> Credentials:
+    """Return the ServiceAccount's token and CA."""
+    return _kdelve_debugged.credentials
+
+
+@pytest.fixture
+def _kdelve_requests() -> RequestLog:
+    return RequestLog()
+
+
+@pytest.fixture
+def api(_kdelve_debugged: Debugged, _kdelve_requests: RequestLog) -> Iterator[http.ApiSession]:
+    """Return a requests session for the apiserver, whose requests are this test's."""
+    credentials = _kdelve_debugged.credentials
+    with http.ApiSession(_kdelve_debugged.url, credentials, _kdelve_requests) as session:
+        yield session
+
+
+@pytest.fixture
+def kube_client(
+    _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
+) -> Iterator[kubernetes_client.ApiClient]:
+    """Return a client of the kubernetes package, whose requests are this test's."""
+    credentials = _kdelve_debugged.credentials
+    with http.kube_client(_kdelve_debugged.url, credentials, _kdelve_requests) as client:
+        yield client
+
+
+@pytest.fixture
+def kdelve(
+    request: pytest.FixtureRequest, _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
+) -> Kdelve:
+    """Return the debugger."""
+    expecting: Expecting | None = request.node.stash.get(EXPECTING, None)
+    return Kdelve(
+        _kdelve_debugged,
+        _kdelve_requests,
+        expecting.hits if expecting else lambda _location: iter(()),
+    )
+
+
+@pytest.fixture(autouse=True)
+def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Set the breakpoints of a test's markers before its own fixtures make requests."""
+    node = request.node
+    expectations = node.stash.get(EXPECTATIONS, [])
+    if not expectations:
+        yield
+        return
+    debugged: Debugged = request.getfixturevalue("_kdelve_debugged")
+    log: RequestLog = request.getfixturevalue("_kdelve_requests")
+    timeout = request.config.stash[SETTINGS].timeout
+    with _readable_errors(debugged):
+        expecting = Expecting(debugged, expectations, log, timeout=timeout)
+        expecting.start()
+    node.stash[EXPECTING] = expecting
+    yield
+    with _readable_errors(debugged):
+        expecting.stop()
+
+
+@contextmanager
+def _readable_errors(debugged: Debugged | None = None) -> Iterator[None]:
+    """Turn our errors into failures without a traceback: their text is all a user needs."""
+    try:
+        yield
+    except KdelveError as error:
+        text = str(debugged.explain(error) if debugged else error)
+        raise pytest.fail.Exception(text, pytrace=False) from None

@@ -1,0 +1,125 @@
+"""Markers, turned into expectations; what is wrong with one is said at collection."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, get_args
+
+from pytest_kdelve.delve.locations import Location
+from pytest_kdelve.errors import LocationError, UsageError
+from pytest_kdelve.hits.expectations import By, During, Expectation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pytest
+
+_ARGUMENTS = (
+    "location, *, at=None, locals=None, count=None, when=None, by='test', during='test', "
+    "timeout=None"
+)
+_NOT_ARGUMENTS = _ARGUMENTS.replace("count=None, ", "")
+DECLARATIONS = (
+    f"hits({_ARGUMENTS}): this test's requests must reach the place in the kube-apiserver.",
+    f"not_hits({_NOT_ARGUMENTS}): this test's requests must not reach the place.",
+)
+
+
+def expectations(node: pytest.Item) -> list[Expectation]:
+    """Return what the markers of a test expect, in the order in which they are written.
+
+    Raises ``UsageError`` for a marker with wrong arguments.
+    """
+    return list(_read(node))
+
+
+def _read(node: pytest.Item) -> Iterator[Expectation]:
+    # pytest gives the closest first, and of several on one function the lowest.
+    for mark in reversed(list(node.iter_markers())):
+        if mark.name in {"hits", "not_hits"}:
+            try:
+                yield _expectation(mark)
+            except (LocationError, TypeError, UsageError) as error:
+                raise UsageError(f"@pytest.mark.{_text(mark)}: {error}") from error
+
+
+def _text(mark: pytest.Mark) -> str:
+    arguments = [*map(repr, mark.args), *(f"{k}={v!r}" for k, v in mark.kwargs.items())]
+    return f"{mark.name}({', '.join(arguments)})"
+
+
+def _expectation(mark: pytest.Mark) -> Expectation:
+    if not mark.args:
+        arguments = _ARGUMENTS if mark.name == "hits" else _NOT_ARGUMENTS
+        raise UsageError(f"it needs a location; write {mark.name}({arguments})")
+    make = _hits if mark.name == "hits" else _not_hits
+    try:
+        inspect.signature(make).bind(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        arguments = _ARGUMENTS if mark.name == "hits" else _NOT_ARGUMENTS
+        raise UsageError(f"{error}; write {mark.name}({arguments})") from error
+    return make(*mark.args, **mark.kwargs)
+
+
+def _not_hits(location: str, **arguments: object) -> Expectation:
+    if "count" in arguments:
+        raise UsageError("not_hits has no count; use hits(..., count=...)")
+    return _hits(location, count=0, **arguments)  # type: ignore[arg-type]
+
+
+def _hits(
+    location: str,
+    *,
+    at: str | None = None,
+    locals: Mapping[str, object] | None = None,  # noqa: A002 - the interface's name
+    count: int | range | None = None,
+    when: str | None = None,
+    by: By = "test",
+    during: During = "test",
+    timeout: float | None = None,
+) -> Expectation:
+    _check_text("location", location)
+    for name, value in (("at", at), ("when", when)):
+        if value is not None:
+            _check_text(name, value)
+    if by not in get_args(By):
+        raise UsageError(f"by={by!r}; it is 'test' or 'anyone'")
+    if during not in get_args(During):
+        raise UsageError(f"during={during!r}; it is 'test' or 'startup'")
+    if timeout is not None and (not _is_number(timeout) or timeout < 0):
+        raise UsageError(f"timeout={timeout!r}; it is a number of seconds")
+    return Expectation(
+        location=Location.parse(location, at),
+        locals=_check_locals({} if locals is None else locals),
+        count=None if count is None else _check_count(count),
+        when=when,
+        by=by,
+        during=during,
+        timeout=timeout,
+    )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{name}={value!r}; it is a text")
+
+
+def _check_locals(wanted: object) -> Mapping[str, object]:
+    if not isinstance(wanted, Mapping):
+        raise UsageError(f"locals={wanted!r}; it is a dict of Delve expressions and their values")
+    for expression in wanted:
+        _check_text("an expression in locals", expression)
+    return dict(wanted)
+
+
+def _check_count(count: object) -> range:
+    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        return range(count, count + 1)
+    if isinstance(count, range) and count and count.step == 1 and count.start >= 0:
+        return count
+    raise UsageError(f"count={count!r}; it is a number, or a range such as range(1, 4)")

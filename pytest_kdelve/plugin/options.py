@@ -1,0 +1,103 @@
+"""Options and their ini twins, checked and turned into ``Settings``."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
+from pytest_kdelve.delve.server import Address
+from pytest_kdelve.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+_DEFAULT_TIMEOUT = "2"
+#: Option and what it gives instead of a built binary.
+_BINARIES = {"apiserver": "kube-apiserver", "dlv": "dlv", "etcd": "etcd"}
+_HELP = {
+    "listen": "where dlv listens; :PORT is loopback (default: a free port of loopback)",
+    "kubernetes": f"which Kubernetes to build and run (default: {DEFAULT_KUBERNETES})",
+    "apiserver": "use this kube-apiserver, built with -gcflags 'all=-N -l' and not stripped",
+    "dlv": "use this Delve",
+    "etcd": "use this etcd",
+    "timeout": f"how long a hit is waited for once a test is over (default: {_DEFAULT_TIMEOUT})",
+}
+_METAVARS = {
+    "listen": "HOST:PORT",
+    "kubernetes": "VERSION",
+    "apiserver": "PATH",
+    "dlv": "PATH",
+    "etcd": "PATH",
+    "timeout": "SECONDS",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user asked for; ``given`` maps a binary's name to its path, ``timeout`` is in s."""
+
+    listen: Address
+    kubernetes: str
+    given: Mapping[str, Path]
+    apiserver_args: tuple[str, ...]
+    timeout: float
+
+
+def add(parser: pytest.Parser) -> None:
+    """Register the options."""
+    group = parser.getgroup("kdelve", "a kube-apiserver under Delve")
+    for name, text in _HELP.items():
+        group.addoption(f"--kdelve-{name}", metavar=_METAVARS[name], help=text)
+        parser.addini(f"kdelve_{name}", f"{text}; as --kdelve-{name}")
+    text = "one more argument for the kube-apiserver; repeatable"
+    group.addoption("--kdelve-apiserver-arg", action="append", metavar="ARG", help=text)
+    parser.addini("kdelve_apiserver_arg", f"{text}; one a line", type="linelist")
+
+
+def read(config: pytest.Config) -> Settings:
+    """Return the checked settings; raises ``UsageError`` with the option's name."""
+    return Settings(
+        listen=_listen(config),
+        kubernetes=_value(config, "kubernetes") or DEFAULT_KUBERNETES,
+        given={binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))},
+        apiserver_args=tuple(
+            config.getoption("kdelve_apiserver_arg") or config.getini("kdelve_apiserver_arg")
+        ),
+        timeout=_timeout(config),
+    )
+
+
+def _value(config: pytest.Config, name: str) -> str:
+    return str(config.getoption(f"kdelve_{name}") or config.getini(f"kdelve_{name}") or "")
+
+
+def _listen(config: pytest.Config) -> Address:
+    text = _value(config, "listen")
+    if not text:
+        return Address()
+    try:
+        return Address.parse(text)
+    except UsageError as error:
+        raise UsageError(f"--kdelve-listen: {error}") from error
+
+
+def _path(config: pytest.Config, name: str) -> Path | None:
+    """Return a given binary: option, then ini, then environment."""
+    text = _value(config, name) or os.environ.get(f"KDELVE_{name.upper()}", "")
+    return Path(text).expanduser().absolute() if text else None
+
+
+def _timeout(config: pytest.Config) -> float:
+    text = _value(config, "timeout") or _DEFAULT_TIMEOUT
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(f"--kdelve-timeout: {text!r} is no number of seconds")
+    return seconds

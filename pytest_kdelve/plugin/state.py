@@ -1,0 +1,18 @@
+"""What the plugin keeps, and where."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_kdelve.hits.expectations import Expectation
+from pytest_kdelve.plugin.expecting import Expecting
+from pytest_kdelve.plugin.options import Settings
+
+#: Of the configuration.
+SETTINGS = pytest.StashKey[Settings]()
+#: Of the configuration: start-up expectations of all collected tests.
+STARTUP = pytest.StashKey[list[Expectation]]()
+#: Of a test: what its markers say.
+EXPECTATIONS = pytest.StashKey[list[Expectation]]()
+#: Of a test that runs: its expectations with what was recorded.
+EXPECTING = pytest.StashKey[Expecting]()

@@ -1,0 +1,468 @@
+"""Binaries are given, kept or built once, and an interrupted build leaves nothing half-made."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+from pytest_kdelve.controlplane import binaries, build
+from pytest_kdelve.errors import BinaryError, BuildError, UsageError
+from pytest_kdelve.process import poll
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FAKE_GO = Path(__file__).with_name("fake_go.py")
+ORIGINAL = (
+    "module k8s.io/kubernetes\n\ngo 1.26.0\n\nreplace k8s.io/api => ./staging/src/k8s.io/api\n"
+)
+ALL_FOUR = ["kube-apiserver", "kube-controller-manager", "etcd", "dlv"]
+TIMEOUT = 30.0
+
+#: Builds in a process of its own, with the progress as lines on stderr.
+PROGRAM = """
+import sys
+from pathlib import Path
+from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane.progress import PlainProgress
+cache, progress = Path(sys.argv[1]), PlainProgress(sys.stderr)
+build.ensure(build.DEFAULT_KUBERNETES, cache=cache, progress=progress)
+"""
+
+
+class Recorder:
+    """A progress that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str]] = []
+
+    def started(self, what: str) -> None:
+        self.events.append(("started", what))
+
+    def waiting(self, what: str) -> None:
+        self.events.append(("waiting", what))
+
+    def tick(self) -> None:
+        pass
+
+    def finished(self, what: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.events.append(("finished", what))
+
+    def failed(self, what: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.events.append(("failed", what))
+
+
+class InterruptOnceItWorks(Recorder):
+    """A progress during which the user presses Ctrl-C."""
+
+    def __init__(self, working: Path) -> None:
+        super().__init__()
+        self.working = working
+
+    def tick(self) -> None:
+        if self.working.exists():
+            raise KeyboardInterrupt
+
+
+@dataclass(frozen=True)
+class World:
+    """A PATH with nothing but a fake ``go``, and an empty cache."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    def set(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self.monkeypatch.setenv(name, value)
+
+    def ensure(self, given: Mapping[str, Path] | None = None) -> build.Binaries:
+        return build.ensure(
+            build.DEFAULT_KUBERNETES, cache=self.cache, progress=Recorder(), given=given or {}
+        )
+
+    def calls(self, command: str) -> list[dict[str, Any]]:
+        lines = (self.folder / "calls").read_text(encoding="utf-8").splitlines()
+        calls: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        return [call for call in calls if call["argv"][0] == command]
+
+    def built(self) -> list[str]:
+        return [Path(call["argv"][-2]).name for call in self.calls("build")]
+
+    def kept(self) -> list[str]:
+        """The names of all that lies beside the kept binaries, without versions and keys."""
+        names = [path.name for path in (self.cache / "bin").iterdir()]
+        return sorted(name.rsplit("-", 2)[0] for name in names)
+
+    def processes(self) -> list[psutil.Process]:
+        """Those that the fake go started and did not end, by the cache in their environment."""
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("GOTMPDIR", "").startswith(str(self.cache))
+        except psutil.Error:
+            return False
+
+    def file(self, name: str, mode: int = 0o755) -> Path:
+        path = self.folder / name
+        path.write_text("#!/bin/sh\n", encoding="utf-8")
+        path.chmod(mode)
+        return path
+
+    def start(self, stderr: str) -> subprocess.Popen[bytes]:
+        with (self.folder / stderr).open("wb") as stream:
+            return subprocess.Popen([sys.executable, "-c", PROGRAM, str(self.cache)], stderr=stream)
+
+    def stderr(self, name: str) -> str:
+        return (self.folder / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    world = World(tmp_path, monkeypatch)
+    (tmp_path / "calls").touch()
+    (tmp_path / "original.mod").write_text(ORIGINAL, encoding="utf-8")
+    (tmp_path / "scripts").mkdir()
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path / "scripts"))
+    install_go(tmp_path / "path")
+    world.set(
+        FAKE_GO=str(tmp_path),
+        FAKE_GO_VERSION="go1.26.8",
+        FAKE_GO_BUILD="succeed",
+        GOFLAGS="",
+        PATH=str(tmp_path / "path"),
+    )
+    yield world
+    left = world.processes()
+    for process in left:
+        process.kill()
+    assert left == []
+
+
+def install_go(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    go = folder / "go"
+    text = FAKE_GO.read_text(encoding="utf-8")
+    go.write_text(f"#!{sys.executable}\n{text}", encoding="utf-8")
+    go.chmod(0o755)
+    return go
+
+
+def wait_for(path: Path) -> None:
+    assert poll(path.exists, timeout=TIMEOUT), f"{path} did not appear"
+
+
+# Built, kept, given
+
+
+def test_all_four_are_built_the_longest_first(world: World) -> None:
+    built = world.ensure()
+    assert world.built() == ALL_FOUR
+    for name, path in asdict(built).items():
+        assert path.name == name.replace("_", "-")
+        assert os.access(path, os.X_OK)
+        assert path.is_relative_to(world.cache / "bin")
+    assert "# k8s.io/kubernetes/cmd/kube-apiserver\n" in built.kube_apiserver.read_text()
+    assert "replace k8s.io/api => k8s.io/api v0.37.2\n" in built.kube_apiserver.read_text()
+
+
+def test_what_is_kept_is_not_built_again(world: World) -> None:
+    first = world.ensure()
+    progress = Recorder()
+    second = build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+    assert second == first
+    assert progress.events == []
+    assert world.built() == ALL_FOUR
+    assert len(world.calls("list")) == 1, "nothing is fetched for what is kept"
+
+
+def test_the_user_is_told_what_is_built(world: World) -> None:
+    progress = Recorder()
+    build.ensure("v1.37.2", cache=world.cache, progress=progress)
+    assert progress.events == [
+        (event, what)
+        for what in [
+            "go.mod for Kubernetes 1.37.2",
+            "kube-apiserver 1.37.2",
+            "kube-controller-manager 1.37.2",
+            "etcd 3.7.3",
+            "dlv 1.27.2",
+        ]
+        for event in ("started", "finished")
+    ]
+
+
+def test_a_relative_cache_gives_absolute_paths(world: World) -> None:
+    world.monkeypatch.chdir(world.folder)
+    built = build.ensure(build.DEFAULT_KUBERNETES, cache=Path("cache"), progress=Recorder())
+    assert built == world.ensure()
+    assert built.dlv.is_absolute()
+
+
+def test_a_kept_binary_tells_what_it_was_made_from(world: World) -> None:
+    record = build.record(world.ensure().kube_apiserver)
+    assert record["name"] == "kube-apiserver"
+    assert record["version"] == "1.37.2"
+    assert record["go"] == "1.26.8"
+    assert record["package"] == "k8s.io/kubernetes/cmd/kube-apiserver"
+    assert "-gcflags=all=-N -l" in record["flags"]
+
+
+def test_a_lost_binary_is_built_again(world: World) -> None:
+    world.ensure().etcd.unlink()
+    assert world.ensure().etcd.exists()
+    assert world.built() == [*ALL_FOUR, "etcd"]
+
+
+def test_given_binaries_are_not_built(world: World) -> None:
+    dlv, apiserver = world.file("dlv"), world.file("my-apiserver")
+    built = world.ensure({"dlv": dlv, "kube-apiserver": apiserver})
+    assert (built.dlv, built.kube_apiserver) == (dlv, apiserver)
+    assert world.built() == ["kube-controller-manager", "etcd"]
+
+
+def test_where_all_are_given_no_go_is_needed(world: World) -> None:
+    world.set(PATH="")
+    given = {name: world.file(name) for name in ALL_FOUR}
+    assert world.ensure(given).etcd == given["etcd"]
+    assert world.calls("env") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "option"), [("dlv", "dlv"), ("etcd", "etcd"), ("kube-apiserver", "apiserver")]
+)
+def test_a_given_binary_must_exist(world: World, name: str, option: str) -> None:
+    with pytest.raises(BinaryError, match=f"does not exist.*--kdelve-{option}.*KDELVE_"):
+        world.ensure({name: world.folder / "nowhere"})
+
+
+def test_a_given_binary_must_be_an_executable_file(world: World) -> None:
+    for path in (world.file("plain", mode=0o644), world.folder):
+        with pytest.raises(BinaryError, match="is not an executable file"):
+            world.ensure({"dlv": path})
+    assert world.built() == []
+
+
+@pytest.mark.parametrize("version", ["1.37", "newest"])
+def test_a_bad_version_is_refused_before_anything_runs(world: World, version: str) -> None:
+    with pytest.raises(UsageError, match="write all three numbers"):
+        build.ensure(version, cache=world.cache, progress=Recorder())
+    assert world.calls("env") == []
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_ours(world: World) -> None:
+    cache = world.file("not-a-folder") / "cache"
+    with pytest.raises(BuildError, match=r"cannot build into .*cache: .*KDELVE_CACHE can name"):
+        build.ensure(build.DEFAULT_KUBERNETES, cache=cache, progress=Recorder())
+
+
+# The key
+
+
+def test_another_kubernetes_is_kept_beside(world: World) -> None:
+    world.ensure()
+    build.ensure("1.37.1", cache=world.cache, progress=Recorder())
+    assert world.built() == [*ALL_FOUR, "kube-apiserver", "kube-controller-manager"]
+    assert world.ensure().kube_apiserver.exists()
+
+
+def test_another_go_builds_anew(world: World) -> None:
+    first = world.ensure()
+    world.set(FAKE_GO_VERSION="go1.26.9")
+    second = world.ensure()
+    assert world.built() == ALL_FOUR * 2
+    assert first.dlv != second.dlv
+    assert first.dlv.exists()
+
+
+def test_other_flags_build_anew(world: World) -> None:
+    world.ensure()
+    original = binaries.recipes
+
+    def with_another_flag(**versions: str) -> list[binaries.Recipe]:
+        return [replace(recipe, flags=("-race",)) for recipe in original(**versions)]
+
+    world.monkeypatch.setattr(build, "recipes", with_another_flag)
+    world.ensure()
+    assert world.built() == ALL_FOUR * 2
+
+
+def test_the_users_environment_does_not_change_what_is_built(world: World) -> None:
+    world.ensure()
+    world.set(GOFLAGS="-trimpath -mod=vendor -p=1 -tags=x", GOOS="plan9", GOARCH="mips")
+    world.set(GOWORK="/somewhere/go.work", CGO_ENABLED="1", GO111MODULE="off")
+    world.ensure()
+    assert world.built() == ALL_FOUR, "the key is the same"
+    world.ensure().dlv.unlink()
+    world.ensure()
+    assert world.calls("build")[-1]["env"] == {
+        "CGO_ENABLED": "0",
+        "GO111MODULE": "on",
+        "GOARCH": None,
+        "GOFLAGS": "-mod=mod -p=1",
+        "GOOS": None,
+        "GOWORK": "off",
+    }
+
+
+def test_the_cache_folder_is_the_users_or_the_given_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    monkeypatch.delenv("KDELVE_CACHE", raising=False)
+    assert build.cache_folder() == Path("/somewhere/pytest-kdelve")
+    monkeypatch.setenv("KDELVE_CACHE", "relative")
+    assert build.cache_folder() == Path.cwd() / "relative"
+
+
+# Go
+
+
+def test_without_any_go_the_error_says_how_to_get_one(world: World) -> None:
+    world.set(PATH="")
+    with pytest.raises(BuildError) as caught:
+        world.ensure()
+    text = str(caught.value)
+    assert "there is no `go` on PATH" in text
+    assert "Put Go 1.26 or newer (at most 1.27) on PATH" in text
+    assert 'pip install "pytest-kdelve[go]"' in text
+
+
+def test_what_is_kept_serves_without_go(world: World) -> None:
+    older = world.ensure()
+    world.set(FAKE_GO_VERSION="go1.27.1")
+    newer = world.ensure()
+    os.utime(older.etcd, (1, 1))
+    world.set(PATH="")
+    assert world.ensure().etcd == newer.etcd
+    newer.etcd.unlink()
+    assert world.ensure().etcd == older.etcd
+    older.etcd.unlink()
+    with pytest.raises(BuildError, match="there is no `go`"):
+        world.ensure()
+
+
+def test_a_go_that_is_too_old_is_refused(world: World) -> None:
+    world.set(FAKE_GO_VERSION="go1.25.9")
+    with pytest.raises(BuildError) as caught:
+        world.ensure()
+    text = str(caught.value)
+    assert (
+        f"{world.folder}/path/go: Go 1.25.9 is too old: Kubernetes 1.37.2 asks for 1.26.0" in text
+    )
+    assert "Put Go 1.26.0 or newer" in text
+    assert world.built() == []
+
+
+def test_a_go_that_is_too_new_for_delve_is_refused(world: World) -> None:
+    world.set(FAKE_GO_VERSION="go1.28.0")
+    with pytest.raises(BuildError, match=r"Go 1\.28\.0 is too new: Delve 1\.27\.2 debugs Go up to"):
+        world.ensure()
+    assert world.built() == []
+
+
+def test_a_given_dlv_may_know_a_newer_go(world: World) -> None:
+    world.set(FAKE_GO_VERSION="go1.28.0")
+    world.ensure({"dlv": world.file("dlv")})
+    assert "kube-apiserver" in world.built()
+
+
+def test_the_go_of_the_package_is_taken_where_that_of_path_does_not_fit(world: World) -> None:
+    broken = world.file("path/go")
+    broken.write_text("#!/bin/sh\necho this go is broken >&2\nexit 3\n", encoding="utf-8")
+    with pytest.raises(BuildError, match=r"exit code 3:\n    this go is broken"):
+        world.ensure()
+    install_go(world.folder / "scripts")
+    world.ensure()
+    assert world.built() == ALL_FOUR
+
+
+def test_a_failing_go_shows_its_last_lines_and_how_to_go_on(world: World) -> None:
+    world.set(FAKE_GO_BUILD="fail")
+    progress = Recorder()
+    with pytest.raises(BuildError) as caught:
+        build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+    text = str(caught.value)
+    assert "go ended with exit code 1 while building k8s.io/kubernetes/cmd/kube-apiserver" in text
+    assert f"{world.folder}/path/go build -C " in text
+    assert "compiling package 99" in text
+    assert "compiling package 80" not in text
+    assert "Free some disk space" in text
+    assert progress.events[-1] == ("failed", "kube-apiserver 1.37.2")
+    assert world.kept() == []
+
+
+def test_after_a_failure_only_the_rest_is_built(world: World) -> None:
+    world.ensure().dlv.unlink()
+    world.set(FAKE_GO_BUILD="fail")
+    with pytest.raises(BuildError, match="delve/cmd/dlv"):
+        world.ensure()
+    world.set(FAKE_GO_BUILD="succeed")
+    world.ensure()
+    assert world.built() == [*ALL_FOUR, "dlv", "dlv"]
+
+
+# Several processes, interruptions
+
+
+def test_two_processes_build_once(world: World) -> None:
+    world.set(FAKE_GO_BUILD="wait")
+    first = world.start("first")
+    assert poll(lambda: bool(world.built()), timeout=TIMEOUT)
+    second = world.start("second")
+    waiting = "waiting for another process that builds kube-apiserver 1.37.2"
+    assert poll(lambda: waiting in world.stderr("second"), timeout=TIMEOUT)
+    (world.folder / "gate").touch()
+    assert (first.wait(TIMEOUT), second.wait(TIMEOUT)) == (0, 0)
+    assert sorted(world.built()) == sorted(ALL_FOUR)
+    assert "kube-apiserver 1.37.2 is ready" in world.stderr("second")
+
+
+def test_ctrl_c_leaves_nothing_half_made_and_no_process(world: World) -> None:
+    world.set(FAKE_GO_BUILD="hang")
+    progress = InterruptOnceItWorks(world.folder / "working")
+    with pytest.raises(KeyboardInterrupt):
+        build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+    assert progress.events[-1] == ("failed", "kube-apiserver 1.37.2")
+    assert world.kept() == []
+    assert world.processes() == []
+    world.set(FAKE_GO_BUILD="succeed")
+    world.ensure()
+    assert world.kept() == sorted(ALL_FOUR)
+
+
+def test_a_go_that_never_ends_is_ended(world: World) -> None:
+    world.set(FAKE_GO_BUILD="hang")
+    world.monkeypatch.setattr("pytest_kdelve.controlplane.golang.BUILD_TIMEOUT", 2.0)
+    with pytest.raises(BuildError, match=r"go did not build \S+/kube-apiserver in 2 s"):
+        world.ensure()
+    assert world.kept() == []
+    assert world.processes() == []
+
+
+def test_what_a_killed_build_left_is_cleared_by_the_next_one(world: World) -> None:
+    world.set(FAKE_GO_BUILD="hang")
+    killed = world.start("killed")
+    wait_for(world.folder / "working")
+    killed.send_signal(signal.SIGKILL)
+    killed.wait(TIMEOUT)
+    assert world.kept() == [".partial-kube-apiserver"], "it was interrupted in the middle"
+    orphans = world.processes()
+    assert len(orphans) == 2, "go and its compiler go on"
+    world.set(FAKE_GO_BUILD="succeed")
+    world.ensure()
+    assert world.kept() == sorted(ALL_FOUR)
+    assert world.processes() == []

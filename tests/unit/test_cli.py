@@ -1,0 +1,129 @@
+"""The command ``kdelve``."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pytest_kdelve.cli import main
+from pytest_kdelve.process import poll
+
+FAKE_GO = Path(__file__).with_name("fake_go.py")
+KDELVE = [sys.executable, "-c", "import sys; from pytest_kdelve.cli import main; sys.exit(main())"]
+NAMES = ["dlv", "etcd", "kube-apiserver", "kube-controller-manager"]
+TIMEOUT = 30.0
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with nothing but a fake ``go``, and an empty cache."""
+    go = tmp_path / "go"
+    go.write_text(f"#!{sys.executable}\n{FAKE_GO.read_text(encoding='utf-8')}", encoding="utf-8")
+    go.chmod(0o755)
+    (tmp_path / "original.mod").write_text("module k8s.io/kubernetes\n\ngo 1.26.0\n")
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path / "none"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("FAKE_GO", str(tmp_path))
+    monkeypatch.setenv("FAKE_GO_VERSION", "go1.26.8")
+    monkeypatch.setenv("FAKE_GO_BUILD", "succeed")
+    monkeypatch.setenv("GOFLAGS", "")
+    monkeypatch.setenv("KDELVE_CACHE", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def test_build_prints_where_the_binaries_are(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build"]) == 0
+    captured = capsys.readouterr()
+    rows = [line.split() for line in captured.out.splitlines()]
+    assert [row[:2] for row in rows] == [
+        ["dlv", "1.27.2"],
+        ["etcd", "3.7.3"],
+        ["kube-apiserver", "1.37.2"],
+        ["kube-controller-manager", "1.37.2"],
+    ]
+    for _name, _version, path in rows:
+        assert os.access(path, os.X_OK)
+        assert Path(path).is_relative_to(folder / "cache")
+    assert "kdelve: building kube-apiserver 1.37.2\n" in captured.err
+
+
+def test_build_prints_json_for_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--json", "--kubernetes=v1.36.4"]) == 0
+    binaries = json.loads(capsys.readouterr().out)
+    assert list(binaries) == NAMES
+    apiserver = binaries["kube-apiserver"]
+    assert apiserver["version"] == "1.36.4"
+    assert apiserver["go"] == "1.26.8"
+    assert "-gcflags=all=-N -l" in apiserver["flags"]
+    assert os.access(apiserver["path"], os.X_OK)
+
+
+def test_a_failure_is_a_message_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_GO_BUILD", "fail")
+    assert main(["build"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "\nkdelve: go ended with exit code 1 while building" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_a_bad_version_is_a_message_and_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "--kubernetes", "1.37"]) == 2
+    assert capsys.readouterr().err.startswith("kdelve: '1.37' is no Kubernetes version; write")
+
+
+@pytest.mark.parametrize("argv", [[], ["bild"], ["build", "--jason"]])
+def test_wrong_arguments_are_exit_code_2(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert "usage: kdelve" in capsys.readouterr().err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"kdelve {version('pytest-kdelve')}\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+def test_an_interrupted_build_leaves_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    monkeypatch.setenv("FAKE_GO_BUILD", "hang")
+    with (folder / "stderr").open("wb") as stderr:
+        command = subprocess.Popen([*KDELVE, "build"], stderr=stderr)
+    assert poll((folder / "working").exists, timeout=TIMEOUT), "the build did not begin"
+    family = psutil.Process(command.pid).children(recursive=True)
+    assert len(family) == 2, "go and its compiler"
+    command.send_signal(number)
+    assert command.wait(TIMEOUT) == code
+    _gone, left = psutil.wait_procs(family, timeout=TIMEOUT)
+    assert left == []
+    assert list((folder / "cache" / "bin").iterdir()) == []
+    text = (folder / "stderr").read_text(encoding="utf-8")
+    assert "kube-apiserver 1.37.2 was given up after" in text
+    assert "Traceback" not in text
+
+
+def test_sigterm_means_again_what_it_did_before() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    main(["build"])
+    assert signal.getsignal(signal.SIGTERM) is before
