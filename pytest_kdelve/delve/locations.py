@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from dataclasses import dataclass
@@ -227,10 +228,14 @@ class Resolver:
         return self._with_statement(location, entry.file, first + (location.line or 0))
 
     def _entry(self, function: str) -> Place:
-        # As a regular expression, since Delve does not parse every name that it has, such as
-        # those of nested closures.
+        # Delve does not parse every name that it has, such as those of nested closures, but finds
+        # them by a regular expression, which in turn needs a goroutine, so not before the start.
         pattern = re.escape(function).replace("/", r"\/")
-        return _to_place(self._client.find_location(f"/^{pattern}$/")[0])
+        for spec in (function, f"/^{pattern}$/"):
+            with contextlib.suppress(RPCError):
+                if found := self._client.find_location(spec):
+                    return _to_place(found[0])
+        raise LocationError(f"{function} is in the binary, but Delve finds no statement of it")
 
     def _extent(self, entry: Place) -> tuple[int, int]:
         """Return the first and last line of a function together with its closures.
