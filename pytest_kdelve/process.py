@@ -88,10 +88,8 @@ class ChildProcess:
     def exited(self, when: str) -> ProcessExitedError:
         """Return the error that says how the process ended."""
         returncode = self._popen.wait()
-        how = f"with exit code {returncode}" if returncode >= 0 else f"by signal {-returncode}"
-        return ProcessExitedError(
-            self.explain(f"{self.name} ended {how} {when}"), returncode=returncode
-        )
+        message = f"{self.name} ended {ending(returncode)} {when}"
+        return ProcessExitedError(self.explain(message), returncode=returncode)
 
     def explain(self, message: str) -> str:
         """Add argv and the last log lines to a message."""
@@ -152,6 +150,11 @@ def poll(condition: Callable[[], bool], *, timeout: float) -> bool:
         sleep=time.sleep,
     )
     return bool(retrying(condition))
+
+
+def ending(returncode: int) -> str:
+    """Return a process's end in words; a negative number is a signal."""
+    return f"with exit code {returncode}" if returncode >= 0 else f"by signal {-returncode}"
 
 
 def explain(message: str, *, argv: Sequence[str], log: Path) -> str:

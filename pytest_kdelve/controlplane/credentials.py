@@ -56,6 +56,7 @@ class ServiceAccountMaker:
         configuration.proxy = None
         self._api = k8s.ApiClient(configuration)
         self._core = k8s.CoreV1Api(self._api)
+        self._rbac = k8s.RbacAuthorizationV1Api(self._api)
         self._ca_file = certificates.ca
 
     def close(self) -> None:
@@ -63,7 +64,11 @@ class ServiceAccountMaker:
         self._api.close()  # type: ignore[no-untyped-call]
 
     def create(self, cluster_role: str) -> None:
-        """Create the ServiceAccount, its binding to a ClusterRole, and its empty Secret."""
+        """Create the ServiceAccount, its binding to a ClusterRole, and its empty Secret.
+
+        Raises ``CredentialsError``, also for a ClusterRole that does not exist.
+        """
+        self.has_rules(cluster_role)
         self._do(
             f"create the ServiceAccount {_NAMESPACE}/{_NAME}",
             lambda: self._core.create_namespaced_service_account(
@@ -74,7 +79,7 @@ class ServiceAccountMaker:
         )
         self._do(
             f"bind it to the ClusterRole {cluster_role!r}",
-            lambda: k8s.RbacAuthorizationV1Api(self._api).create_cluster_role_binding(
+            lambda: self._rbac.create_cluster_role_binding(
                 _binding(cluster_role), _request_timeout=_REQUEST_TIMEOUT
             ),
         )
@@ -84,6 +89,14 @@ class ServiceAccountMaker:
                 _NAMESPACE, _empty_secret(), _request_timeout=_REQUEST_TIMEOUT
             ),
         )
+
+    def has_rules(self, cluster_role: str) -> bool:
+        """Whether a ClusterRole that a controller aggregates, such as ``view``, has been filled."""
+        role = self._do(
+            f"read the ClusterRole {cluster_role!r}",
+            lambda: self._rbac.read_cluster_role(cluster_role, _request_timeout=_REQUEST_TIMEOUT),
+        )
+        return bool(role.rules or not role.aggregation_rule)
 
     def read(self) -> Credentials | None:
         """Return the credentials once the token controller has filled the Secret."""

@@ -21,7 +21,7 @@ from pytest_kdelve.errors import (
     ProcessTimeoutError,
     TargetExitedError,
 )
-from pytest_kdelve.process import ChildProcess, explain, poll, tail
+from pytest_kdelve.process import ChildProcess, ending, explain, poll, tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -114,7 +114,7 @@ class ControlPlane:
 
     def explain_exit(self, error: TargetExitedError) -> ProcessExitedError:
         """Return the error that says how the kube-apiserver ended."""
-        message = f"kube-apiserver ended with status {error.status}"
+        message = f"kube-apiserver ended {ending(error.status)}"
         return ProcessExitedError(
             explain(message, argv=self.argv, log=self._log), returncode=error.status
         )
@@ -165,7 +165,7 @@ class ControlPlane:
             with ExitStack() as running:
                 manager = self._start_controller_manager()
                 running.callback(manager.stop)
-                credentials = self._wait_for_token(maker, manager)
+                credentials = _wait_for_token(maker, manager, cluster_role)
         finally:
             maker.close()
         if credentials.ca_crt != self.certificates.ca.read_text():
@@ -178,16 +178,6 @@ class ControlPlane:
         """The ServiceAccount's kubeconfig, once there are credentials."""
         return self.directory / "kubeconfig"
 
-    def _wait_for_token(self, maker: ServiceAccountMaker, manager: ChildProcess) -> Credentials:
-        found: list[Credentials] = []
-
-        def filled() -> bool:
-            found.extend(filter(None, [maker.read()]))
-            return bool(found)
-
-        manager.wait_until(filled, what="it fills the Secret's token", timeout=_TOKEN_TIMEOUT)
-        return found[0]
-
     def _start_controller_manager(self) -> ChildProcess:
         files = self.certificates
         admin = {"client-certificate": str(files.admin_cert), "client-key": str(files.admin_key)}
@@ -197,6 +187,7 @@ class ControlPlane:
             "serviceaccount-token-controller",
             "root-ca-certificate-publisher-controller",
             "serviceaccount-controller",
+            "clusterrole-aggregation-controller",
         )
         argv = [
             str(self._plan.binaries.kube_controller_manager),
@@ -212,3 +203,17 @@ class ControlPlane:
 
     def _write_kubeconfig(self, path: Path, user: Mapping[str, str]) -> None:
         kubeconfig.write(path, url=self.url, ca=self.certificates.ca, user=user)
+
+
+def _wait_for_token(
+    maker: ServiceAccountMaker, manager: ChildProcess, cluster_role: str
+) -> Credentials:
+    found: list[Credentials] = []
+
+    def filled() -> bool:
+        found.extend(filter(None, [maker.read()]))
+        return bool(found) and maker.has_rules(cluster_role)
+
+    what = f"it fills the Secret's token and the rules of the ClusterRole {cluster_role}"
+    manager.wait_until(filled, what=what, timeout=_TOKEN_TIMEOUT)
+    return found[0]

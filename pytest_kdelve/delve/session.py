@@ -106,11 +106,6 @@ class Session:
         self._wait(job, time.monotonic() + timeout)
         return job.result()
 
-    @property
-    def has_ended(self) -> bool:
-        """Whether the loop is over: closed, the target has exited, or Delve is gone."""
-        return self._ended is not None
-
     def check(self) -> None:
         """Raise the reason why the loop is over, if it is."""
         if self._ended is not None:
@@ -130,7 +125,8 @@ class Session:
         while not job.done.is_set():
             if self._resumed.is_set():
                 # The reply comes only after other calls on the stopped target, so it may be late.
-                with contextlib.suppress(DelveConnectionError):
+                # Whatever it says, the job tells whether the target stopped.
+                with contextlib.suppress(DelveError):
                     self._halter.command("halt", timeout=_HALT_INTERVAL)
             if not job.done.wait(_HALT_INTERVAL) and time.monotonic() > deadline:
                 raise DelveTimeoutError(

@@ -76,11 +76,14 @@ class Outcome:
 
     @property
     def is_fulfilled(self) -> bool:
-        """Whether the test may pass; a condition that Delve could not evaluate forbids it."""
-        broken = any(d.note for _, differences in self.rejected for d in differences)
-        return self.expectation.allows(len(self.matched)) and not (
-            broken and self.expectation.least == 0
-        )
+        """Whether the test may pass, whatever the values were that could not be compared."""
+        known = len(self.matched)
+        return all(map(self.expectation.allows, (known, known + self.undecided)))
+
+    @property
+    def undecided(self) -> int:
+        """How many rejected hits might have matched, for all that could be compared."""
+        return sum(all(d.note for d in differences) for _, differences in self.rejected)
 
 
 def _depth(expected: object) -> int:
@@ -120,9 +123,23 @@ def _compare(expression: str, expected: object, actual: object) -> Difference | 
     if isinstance(actual, Incomplete):
         return Difference(expression, expected, actual, note="it is too large to be loaded whole")
     try:
-        return None if _holds(expected, actual) else Difference(expression, expected, actual)
+        if _holds(expected, actual):
+            return None
     except Exception as error:  # noqa: BLE001 - a user's callable or __eq__ may raise anything
         return Difference(expression, expected, actual, note=f"comparing them raised {error!r}")
+    note = "a part of it could not be loaded" if _is_unknown(expected, actual) else ""
+    return Difference(expression, expected, actual, note)
+
+
+def _is_unknown(expected: object, actual: object) -> bool:
+    """Whether something within the value is not known that the expected one has, too."""
+    if isinstance(actual, Incomplete | Unreadable):
+        return True
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        return any(_is_unknown(expected[key], actual[key]) for key in expected if key in actual)
+    if isinstance(expected, list) and isinstance(actual, list):
+        return any(map(_is_unknown, expected, actual))
+    return False
 
 
 def _holds(expected: object, actual: object) -> bool:

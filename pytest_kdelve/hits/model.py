@@ -10,7 +10,7 @@ from pytest_kdelve.delve.locations import has_suffix
 from pytest_kdelve.delve.sources import short_path, source_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
 
@@ -26,25 +26,36 @@ class Frame:
         return f"{self.function} {short_path(self.file)}:{self.line}"
 
 
-class Stack(tuple[Frame, ...]):
+@dataclass(frozen=True, slots=True, repr=False)
+class Stack:
     """Frames, innermost first; ``"handlers.createHandler" in stack`` looks for a function.
 
     A function is named in full or by any suffix, as in a location, and counts when one of its
-    closures is on the stack, too.
+    closures is on the stack, too. It is no ``Sequence``, for which type checkers refuse to look
+    for a text among frames.
     """
 
-    __slots__ = ()
+    frames: tuple[Frame, ...] = ()
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
-            return any(_names(frame.function, item) for frame in self)
-        return super().__contains__(item)
+            return any(_names(frame.function, item) for frame in self.frames)
+        return item in self.frames
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.frames[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self))
+        return "\n".join(map(str, self.frames))
 
     def __repr__(self) -> str:
-        functions = ", ".join(frame.function.rpartition("/")[2] for frame in self)
+        functions = ", ".join(frame.function.rpartition("/")[2] for frame in self.frames)
         return f"<Stack, innermost first: {functions}>"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_kdelve.delve import api, values
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.session import Session
-from pytest_kdelve.errors import RPCError
+from pytest_kdelve.errors import DelveError, RPCError
 from pytest_kdelve.hits.attribution import Holder, RequestFinder, read_request
 from pytest_kdelve.hits.model import Attribution, Frame, Hit, Request, Stack
 
@@ -108,8 +108,12 @@ class Recorder:
         self.add(subscriptions)
         try:
             yield
-        finally:
-            self.remove(subscriptions)
+        except BaseException:
+            # Where the target is gone, so are its breakpoints; the first error says why.
+            with suppress(DelveError):
+                self.remove(subscriptions)
+            raise
+        self.remove(subscriptions)
 
     def add(self, subscriptions: Sequence[Subscription]) -> None:
         """Set the breakpoints of all subscriptions, or none where one of them fails."""
@@ -126,8 +130,7 @@ class Recorder:
 
     def remove(self, subscriptions: Sequence[Subscription]) -> None:
         """Remove subscriptions, and the breakpoints that nobody needs any more."""
-        if not self._session.has_ended:
-            self._session.call(lambda client: self._remove(client, subscriptions))
+        self._session.call(lambda client: self._remove(client, subscriptions))
 
     def settle(self) -> None:
         """Wait until every hit that has happened has been delivered."""
@@ -259,8 +262,10 @@ class _Stop:
             function=self.thread.function.name if self.thread.function else "",
             goroutine=self.thread.goroutine_id,
             stack=Stack(
-                Frame(name, frame.file, frame.line)
-                for name, frame in zip(self.functions, frames, strict=True)
+                tuple(
+                    Frame(name, frame.file, frame.line)
+                    for name, frame in zip(self.functions, frames, strict=True)
+                )
             ),
             args=values.by_name(self._info.arguments),
             locals=values.by_name(self._info.locals) | dict(found),

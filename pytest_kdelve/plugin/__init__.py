@@ -68,18 +68,27 @@ def pytest_configure(config: pytest.Config) -> None:
         config.issue_config_time_warning(warning, stacklevel=2)
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Check a test's markers while it is collected."""
-    try:
-        markers.expectations(metafunc.definition)
-    except UsageError as error:
-        raise pytest.Collector.CollectError(str(error)) from error
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Check the markers of what was collected, be it a function, a parameter or a TestCase's."""
+    report = yield
+    wrong = list(markers.problems(report.result or ()))
+    if wrong:
+        text = "\n".join(wrong)
+        report = pytest.CollectReport(collector.nodeid, "failed", text, None)
+    return report
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Gather what the chosen tests expect; start-up code is watched for all of them at once."""
     for item in session.items:
-        item.stash[EXPECTATIONS] = expectations = markers.expectations(item)
+        try:
+            expectations = markers.expectations(item)
+        except UsageError as error:  # of a marker that somebody's hook added after collection
+            raise pytest.UsageError(f"{item.nodeid}: {error}") from error
+        item.stash[EXPECTATIONS] = expectations
         startup = [expectation for expectation in expectations if expectation.during == "startup"]
         session.config.stash[STARTUP].extend(startup)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.errors import DelveConnectionError, TargetExitedError
 from pytest_kdelve.hits.expectations import judge
 from pytest_kdelve.plugin.debugged import Watched, subscription
 from pytest_kdelve.report.redact import redact
@@ -52,8 +54,9 @@ class Expecting:
         self._debugged.recorder.add(self._subscriptions)
 
     def stop(self) -> None:
-        """Remove the breakpoints."""
-        self._debugged.recorder.remove(self._subscriptions)
+        """Remove the breakpoints; they are gone with a target that is gone, which was said."""
+        with suppress(TargetExitedError, DelveConnectionError):
+            self._debugged.recorder.remove(self._subscriptions)
 
     def hits(self, location: str | None = None) -> Iterator[Hit]:
         """Yield the test's hits, all or those of markers with this location."""

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 import requests
 from kubernetes import client as kubernetes_client
 from kubernetes.client import rest
+from requests.adapters import BaseAdapter
 from requests.auth import AuthBase
 
 from pytest_kdelve.hits.requests import AUDIT_ID_HEADER
+from pytest_kdelve.report import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,15 +24,47 @@ if TYPE_CHECKING:
 _TIMEOUT = 60.0
 
 
+class _Secret(str):
+    """A header's value that a traceback does not show: pytest prints the arguments of frames."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return repr(redact.BLOT)
+
+
 class _Bearer(AuthBase):
     """Sends the token; it is no part of any representation."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self._value = _Secret(f"Bearer {token}")
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._token}"
+        request.headers["Authorization"] = self._value
         return request
+
+
+class _MarkingAdapter(BaseAdapter):
+    """Marks each request just before it is sent, redirected ones included."""
+
+    def __init__(self, adapter: BaseAdapter, log: RequestLog) -> None:
+        super().__init__()
+        self._adapter = adapter
+        self._log = log
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+        request.headers[AUDIT_ID_HEADER] = self._log.new_audit_id()
+        method, path = request.method or "", str(urlsplit(request.url or "").path)
+        try:
+            response = self._adapter.send(request, *args, **kwargs)
+        except requests.RequestException as error:
+            self._log.answered(method, path, type(error).__name__)
+            raise
+        self._log.answered(method, path, f"{response.status_code} {response.reason}")
+        return response
+
+    def close(self) -> None:
+        self._adapter.close()
 
 
 class ApiSession(requests.Session):
@@ -56,17 +90,9 @@ class ApiSession(requests.Session):
         whole = f"{self.base_url}{url}" if url.startswith("/") else url
         return super().request(method, whole, **kwargs)
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Mark the request as this test's, send it, and keep what came of it."""
-        request.headers[AUDIT_ID_HEADER] = self._log.new_audit_id()
-        method, path = request.method or "", urlsplit(request.url or "").path
-        try:
-            response = super().send(request, **kwargs)
-        except requests.RequestException as error:
-            self._log.answered(method, str(path), type(error).__name__)
-            raise
-        self._log.answered(method, str(path), f"{response.status_code} {response.reason}")
-        return response
+    def get_adapter(self, url: str) -> BaseAdapter:
+        """Return the adapter that was mounted, which then marks what it sends as this test's."""
+        return _MarkingAdapter(super().get_adapter(url), self._log)
 
 
 class _MarkingRESTClient(rest.RESTClientObject):
@@ -80,19 +106,22 @@ class _MarkingRESTClient(rest.RESTClientObject):
         self,
         method: str,
         url: str,
+        *,
         headers: Mapping[str, str] | None = None,
-        *args: Any,
         **kwargs: Any,
     ) -> object:
         """Mark the request as this test's, send it, and keep what came of it."""
         marked = {**(headers or {}), AUDIT_ID_HEADER: self._log.new_audit_id()}
+        if kwargs.get("_request_timeout") is None:
+            kwargs["_request_timeout"] = _TIMEOUT
         path = urlsplit(url).path
         send: Any = super().request
         try:
-            response = send(method, url, marked, *args, **kwargs)
+            response = send(method, url, headers=marked, **kwargs)
         except Exception as error:
-            status = getattr(error, "status", None)
-            self._log.answered(method, path, str(status or type(error).__name__))
+            status, reason = (getattr(error, name, None) for name in ("status", "reason"))
+            answer = f"{status} {reason}" if status else type(error).__name__
+            self._log.answered(method, path, answer)
             raise
         self._log.answered(method, path, f"{response.status} {response.reason}")
         return response
@@ -103,8 +132,7 @@ def kube_client(url: str, credentials: Credentials, log: RequestLog) -> kubernet
     configuration = kubernetes_client.Configuration()
     configuration.host = url
     configuration.ssl_ca_cert = str(credentials.ca_file)
-    configuration.api_key = {"authorization": credentials.token}
-    configuration.api_key_prefix = {"authorization": "Bearer"}
+    configuration.api_key = {"authorization": _Secret(f"Bearer {credentials.token}")}
     configuration.proxy = None
     client = kubernetes_client.ApiClient(configuration)
     client.rest_client = _MarkingRESTClient(configuration, log)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, get_args
+
+import pytest
 
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.errors import LocationError, UsageError
 from pytest_kdelve.hits.expectations import By, During, Expectation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import pytest
+    from collections.abc import Iterable, Iterator
 
 _ARGUMENTS = (
     "location, *, at=None, locals=None, count=None, when=None, by='test', during='test', "
@@ -34,13 +35,27 @@ def expectations(node: pytest.Item) -> list[Expectation]:
     return list(_read(node))
 
 
+def problems(nodes: Iterable[pytest.Item | pytest.Collector]) -> Iterator[str]:
+    """Yield what is wrong with the markers of tests, once for all tests that share one."""
+    known = set()
+    for node in nodes:
+        if not isinstance(node, pytest.Item):
+            continue
+        try:
+            expectations(node)
+        except UsageError as error:
+            if str(error) not in known:
+                known.add(str(error))
+                yield str(error)
+
+
 def _read(node: pytest.Item) -> Iterator[Expectation]:
     # pytest gives the closest first, and of several on one function the lowest.
     for mark in reversed(list(node.iter_markers())):
         if mark.name in {"hits", "not_hits"}:
             try:
                 yield _expectation(mark)
-            except (LocationError, TypeError, UsageError) as error:
+            except (LocationError, UsageError) as error:
                 raise UsageError(f"@pytest.mark.{_text(mark)}: {error}") from error
 
 
@@ -50,22 +65,17 @@ def _text(mark: pytest.Mark) -> str:
 
 
 def _expectation(mark: pytest.Mark) -> Expectation:
-    if not mark.args:
-        arguments = _ARGUMENTS if mark.name == "hits" else _NOT_ARGUMENTS
-        raise UsageError(f"it needs a location; write {mark.name}({arguments})")
-    make = _hits if mark.name == "hits" else _not_hits
-    try:
-        inspect.signature(make).bind(*mark.args, **mark.kwargs)
-    except TypeError as error:
-        arguments = _ARGUMENTS if mark.name == "hits" else _NOT_ARGUMENTS
-        raise UsageError(f"{error}; write {mark.name}({arguments})") from error
-    return make(*mark.args, **mark.kwargs)
-
-
-def _not_hits(location: str, **arguments: object) -> Expectation:
-    if "count" in arguments:
+    is_not = mark.name == "not_hits"
+    if is_not and "count" in mark.kwargs:
         raise UsageError("not_hits has no count; use hits(..., count=...)")
-    return _hits(location, count=0, **arguments)  # type: ignore[arg-type]
+    try:
+        bound = inspect.signature(_hits).bind(*mark.args, **mark.kwargs)
+    except TypeError as error:
+        arguments = _NOT_ARGUMENTS if is_not else _ARGUMENTS
+        raise UsageError(f"{error}; write {mark.name}({arguments})") from error
+    if is_not:
+        bound.arguments["count"] = 0
+    return _hits(*bound.args, **bound.kwargs)
 
 
 def _hits(
@@ -87,7 +97,7 @@ def _hits(
         raise UsageError(f"by={by!r}; it is 'test' or 'anyone'")
     if during not in get_args(During):
         raise UsageError(f"during={during!r}; it is 'test' or 'startup'")
-    if timeout is not None and (not _is_number(timeout) or timeout < 0):
+    if timeout is not None and not _is_seconds(timeout):
         raise UsageError(f"timeout={timeout!r}; it is a number of seconds")
     return Expectation(
         location=Location.parse(location, at),
@@ -100,13 +110,14 @@ def _hits(
     )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_seconds(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= threading.TIMEOUT_MAX  # type: ignore[operator]
 
 
 def _check_text(name: str, value: object) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{name}={value!r}; it is a text")
+        raise UsageError(f"{name}={value!r}; it is a text, and not an empty one")
 
 
 def _check_locals(wanted: object) -> Mapping[str, object]:

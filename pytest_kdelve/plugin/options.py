@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.controlplane.binaries import parse_kubernetes_version
 from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
 from pytest_kdelve.delve.server import Address
 from pytest_kdelve.errors import UsageError
@@ -63,7 +65,7 @@ def read(config: pytest.Config) -> Settings:
     """Return the checked settings; raises ``UsageError`` with the option's name."""
     return Settings(
         listen=_listen(config),
-        kubernetes=_value(config, "kubernetes") or DEFAULT_KUBERNETES,
+        kubernetes=_kubernetes(config),
         given={binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))},
         apiserver_args=tuple(
             config.getoption("kdelve_apiserver_arg") or config.getini("kdelve_apiserver_arg")
@@ -86,10 +88,35 @@ def _listen(config: pytest.Config) -> Address:
         raise UsageError(f"--kdelve-listen: {error}") from error
 
 
+def _kubernetes(config: pytest.Config) -> str:
+    text = _value(config, "kubernetes")
+    if not text:
+        return DEFAULT_KUBERNETES
+    try:
+        return parse_kubernetes_version(text)
+    except UsageError as error:
+        raise UsageError(f"--kdelve-kubernetes: {error}") from error
+
+
 def _path(config: pytest.Config, name: str) -> Path | None:
-    """Return a given binary: option, then ini, then environment."""
-    text = _value(config, name) or os.environ.get(f"KDELVE_{name.upper()}", "")
+    """Return a given binary: option, then ini (from its file's folder), then environment.
+
+    The environment may be meant for another project, so it is checked only once it is used.
+    """
+    if text := config.getoption(f"kdelve_{name}"):
+        return _executable(name, config.invocation_params.dir / Path(text).expanduser())
+    if text := config.getini(f"kdelve_{name}"):
+        folder = config.inipath.parent if config.inipath else config.invocation_params.dir
+        return _executable(name, folder / Path(text).expanduser())
+    text = os.environ.get(f"KDELVE_{name.upper()}", "")
     return Path(text).expanduser().absolute() if text else None
+
+
+def _executable(name: str, path: Path) -> Path:
+    if not path.is_file() or not os.access(path, os.X_OK):
+        problem = "is not an executable file" if path.exists() else "does not exist"
+        raise UsageError(f"--kdelve-{name}: {path} {problem}")
+    return path
 
 
 def _timeout(config: pytest.Config) -> float:
@@ -98,6 +125,6 @@ def _timeout(config: pytest.Config) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < float("inf"):
+    if not 0 <= seconds <= threading.TIMEOUT_MAX:
         raise UsageError(f"--kdelve-timeout: {text!r} is no number of seconds")
     return seconds

@@ -1,0 +1,42 @@
+"""The real kube-apiserver: the session's own, and runs of pytest that start another one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane.progress import for_stream
+from tests.apiserver.running import Runner, kdelve_folders, real_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HOME = os.environ.get("HOME", "/")
+
+
+@pytest.fixture
+def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runner:
+    # pytester gives its runs another home; what is built is kept in the real one.
+    monkeypatch.setenv("HOME", _HOME)
+    return Runner(pytester)
+
+
+@pytest.fixture(scope="session")
+def kdelve_binaries() -> build.Binaries:
+    """Return what the session's control plane is made of."""
+    return build.ensure(
+        build.DEFAULT_KUBERNETES, cache=build.cache_folder(), progress=for_stream(sys.stderr)
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Set up before the session's apiserver, so it is over when that has been stopped."""
+    processes, folders = real_parts(), kdelve_folders()
+    yield
+    assert real_parts() <= processes
+    assert kdelve_folders() <= folders

@@ -1,0 +1,263 @@
+"""What a user types: options, bad input, and ends of all kinds."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from pytest_kdelve.process import poll
+from tests.apiserver.running import failure_of, kdelve_folders, real_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_kdelve.controlplane.build import Binaries
+    from tests.apiserver.running import Runner
+
+ONE_TEST = """
+    import pytest
+
+    @pytest.mark.hits("endpoints/handlers/get.go", at="getter(ctx, name, req)",
+                      locals={"name": "kubernetes", "namespace": "default"})
+    def test_get(api):
+        assert api.get("/api/v1/namespaces/default/services/kubernetes").status_code == 200
+"""
+#: Never connected to: the tests only look at what is said of it.
+PORT = 12345
+
+
+def test_the_readmes_first_use(runner: Runner) -> None:
+    result = runner.run_file(ONE_TEST, f"--kdelve-listen=:{PORT}", "-W", "error")
+    result.assert_outcomes(passed=1)
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_a_port_in_use_is_named(runner: Runner, taken_port: int) -> None:
+    result = runner.run_file(ONE_TEST, f"--kdelve-listen=:{taken_port}")
+    result.assert_outcomes(errors=1)
+    error = failure_of(result, "test_get")
+    assert f"dlv cannot listen at 127.0.0.1:{taken_port}: Address already in use" in error
+    assert "give another port" in error
+
+
+def test_an_argument_that_the_apiserver_refuses_is_shown_at_once(runner: Runner) -> None:
+    result = runner.run_file(ONE_TEST, "--kdelve-apiserver-arg=--no-such-flag=a b")
+    result.assert_outcomes(errors=1)
+    error = failure_of(result, "test_get")
+    assert "kube-apiserver ended with exit code 1" in error
+    assert "'--no-such-flag=a b'" in error
+    assert "unknown flag: --no-such-flag" in error
+
+
+def test_an_argument_reaches_the_apiserver(runner: Runner) -> None:
+    result = runner.run_file(
+        """
+        def test_argument(apiserver, api):
+            assert apiserver.argv[-2:] == ("--audit-log-maxage=7", "--v=3")
+            assert api.get("/api").ok
+        """,
+        "--kdelve-apiserver-arg=--audit-log-maxage=7",
+        "--kdelve-apiserver-arg=--v=3",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_the_overridable_fixtures_are_used(runner: Runner) -> None:
+    runner.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def kdelve_apiserver_args():
+            return ["--v=1"]
+
+        @pytest.fixture(scope="session")
+        def kdelve_environment():
+            return {"KDELVE_TEST_VARIABLE": "a b"}
+
+        @pytest.fixture(scope="session")
+        def kdelve_cluster_role():
+            return "view"
+        """
+    )
+    result = runner.run_file(
+        """
+        import psutil
+
+        def test_overridden(apiserver, api):
+            assert apiserver.argv[-1] == "--v=1"
+            assert psutil.Process(apiserver.pid).environ()["KDELVE_TEST_VARIABLE"] == "a b"
+            assert api.get("/api/v1/namespaces/default/configmaps").status_code == 200
+            assert api.get("/api/v1/namespaces/default/secrets").status_code == 403
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a small Go program."""
+    folder = tmp_path_factory.mktemp("program")
+    (folder / "go.mod").write_text("module program\n\ngo 1.21\n")
+    (folder / "main.go").write_text("package main\n\nfunc main() { println(1) }\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        (["-ldflags=-s -w"], "is stripped: it has no debug information"),
+        ([], "is optimised (main.main is)"),
+    ],
+)
+def test_a_binary_that_cannot_be_debugged_is_refused(
+    runner: Runner, program: Path, flags: list[str], reason: str
+) -> None:
+    binary = program / "program"
+    go = shutil.which("go")
+    assert go, "Go is on PATH wherever the tests run: the extra brings it"
+    subprocess.run([go, "build", *flags, "-o", binary, "."], cwd=program, check=True, timeout=300)
+    result = runner.run_file(ONE_TEST, f"--kdelve-apiserver={binary}")
+    result.assert_outcomes(errors=1)
+    error = failure_of(result, "test_get")
+    assert f"{binary} {reason}" in error
+    assert "go build -gcflags='all=-N -l'" in error
+
+
+def test_a_wrong_location_is_an_error_before_any_request(runner: Runner) -> None:
+    result = runner.run_file(
+        """
+        import pytest
+
+        @pytest.mark.hits("handler.go:120")
+        def test_ambiguous(api):
+            api.get("/api")
+
+        @pytest.mark.hits("server/handler.go:120")
+        def test_no_statement(api):
+            api.get("/api")
+
+        @pytest.mark.hits("handlers.getResourceHandlr")
+        def test_no_function(api):
+            api.get("/api")
+
+        @pytest.mark.hits("cmd/kube-apiserver/main.go:1", during="startup")
+        def test_no_file(api):
+            api.get("/api")
+
+        def test_that_is_right_goes_on(api):
+            assert api.get("/api").ok
+        """
+    )
+    result.assert_outcomes(errors=4, passed=1)
+    ambiguous = failure_of(result, "test_ambiguous")
+    assert "handler.go:120 means more than one file; write more of the path:" in ambiguous
+    assert "k8s.io/apiserver/pkg/server/handler.go:120" in ambiguous
+    no_statement = failure_of(result, "test_no_statement")
+    assert "line 120 ('') has no statement; the nearest lines are:" in no_statement
+    assert "k8s.io/apiserver/pkg/server/handler.go:121: func (d director)" in no_statement
+    assert "the binary has no such function" in failure_of(result, "test_no_function")
+    assert "the binary has no source file of this name" in failure_of(result, "test_no_file")
+
+
+def test_given_binaries_are_used(runner: Runner, kdelve_binaries: Binaries) -> None:
+    result = runner.run_file(
+        f"""
+        def test_given(apiserver):
+            assert apiserver.argv[0] == {str(kdelve_binaries.kube_apiserver)!r}
+        """,
+        f"--kdelve-apiserver={kdelve_binaries.kube_apiserver}",
+        f"--kdelve-dlv={kdelve_binaries.dlv}",
+        f"--kdelve-etcd={kdelve_binaries.etcd}",
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_a_secret_that_a_test_looks_at_is_not_printed(runner: Runner) -> None:
+    result = runner.run_file(
+        """
+        import pytest
+
+        @pytest.mark.hits("filters/authentication.go", at="auth.AuthenticateRequest(req)",
+                          locals={'req.Header["Authorization"]': ["nothing"]})
+        def test_token(api, credentials):
+            print("the token's end is", len(credentials.token))
+            api.get("/api")
+        """
+    )
+    result.assert_outcomes(failed=1)
+    failure = failure_of(result, "test_token")
+    assert "Bearer (redacted)" in failure
+    assert "eyJ" not in result.stdout.str() + result.stderr.str()
+
+
+def test_an_apiserver_that_dies_is_reported_with_its_end(runner: Runner) -> None:
+    result = runner.run_file(
+        """
+        import os, signal
+        import pytest
+
+        def test_kill(apiserver, kdelve):
+            with kdelve.watch("handlers.ListResource"):
+                os.kill(apiserver.pid, signal.SIGKILL)
+
+        @pytest.mark.hits("handlers.ListResource")
+        def test_after(api):
+            api.get("/api")
+        """
+    )
+    result.assert_outcomes(failed=1, errors=1)
+    assert "TargetExitedError" in failure_of(result, "test_kill")
+    after = failure_of(result, "test_after")
+    assert "kube-apiserver ended by signal 9" in after
+    assert "last lines of its log" in after
+
+
+@pytest.mark.parametrize("when", ["while it starts", "in a test"])
+def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    processes, folders = real_parts(), kdelve_folders()
+    path = runner.pytester.makepyfile(
+        """
+        import signal
+
+        def test_waits(api):
+            print("in the test")
+            signal.pause()
+        """
+    )
+    log = runner.pytester.path / "log"
+    with log.open("wb") as output:
+        argv = [sys.executable, "-m", "pytest", "-s", str(path)]
+        run = subprocess.Popen(argv, stdout=output, stderr=output)
+    try:
+
+        def is_time() -> bool:
+            if when == "in a test":
+                return b"in the test" in log.read_bytes()
+            names = {process.name() for process in psutil.Process(run.pid).children(recursive=True)}
+            return "kube-apiserver" in names
+
+        assert poll(is_time, timeout=120), log.read_text()
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == pytest.ExitCode.INTERRUPTED
+    finally:
+        run.kill()
+        run.wait()
+    assert real_parts() <= processes
+    assert kdelve_folders() <= folders
