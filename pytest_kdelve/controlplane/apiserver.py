@@ -9,6 +9,10 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.certificates import Certificates
 
+#: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
+#: own choice needs a default route, which a machine without a network lacks.
+_ADVERTISED = "192.0.2.1"
+
 
 def arguments(
     certificates: Certificates, *, etcd_servers: str, port: int, extra: Sequence[str] = ()
@@ -20,6 +24,7 @@ def arguments(
     return [
         f"--etcd-servers={etcd_servers}",
         "--bind-address=127.0.0.1",
+        f"--advertise-address={_ADVERTISED}",
         f"--secure-port={port}",
         f"--client-ca-file={certificates.ca}",
         f"--tls-cert-file={certificates.server_cert}",
