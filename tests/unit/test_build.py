@@ -132,6 +132,18 @@ class World:
         return (self.folder / name).read_text(encoding="utf-8")
 
 
+class SeesProcesses(Recorder):
+    """A progress that looks which processes of builds there are meanwhile."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.seen: set[psutil.Process] = set()
+
+    def tick(self) -> None:
+        self.seen.update(self.world.processes())
+
+
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     world = World(tmp_path, monkeypatch)
@@ -463,6 +475,9 @@ def test_what_a_killed_build_left_is_cleared_by_the_next_one(world: World) -> No
     orphans = world.processes()
     assert len(orphans) == 2, "go and its compiler go on"
     world.set(FAKE_GO_BUILD="succeed")
-    world.ensure()
+    progress = SeesProcesses(world)
+    build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+    assert progress.seen, "the fake go itself is seen"
+    assert not progress.seen & set(orphans), "they were ended before a new go was started"
     assert world.kept() == sorted(ALL_FOUR)
     assert world.processes() == []

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +18,13 @@ from pytest_kdelve.cli import main
 from pytest_kdelve.process import poll
 
 FAKE_GO = Path(__file__).with_name("fake_go.py")
-KDELVE = [sys.executable, "-c", "import sys; from pytest_kdelve.cli import main; sys.exit(main())"]
+#: With Ctrl-C as a terminal gives it, even where pytest runs in a shell's background.
+PROGRAM = """
+import signal, sys
+from pytest_kdelve.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main())
+"""
 NAMES = ["dlv", "etcd", "kube-apiserver", "kube-controller-manager"]
 TIMEOUT = 30.0
 
@@ -109,14 +116,21 @@ def test_an_interrupted_build_leaves_nothing(
 ) -> None:
     monkeypatch.setenv("FAKE_GO_BUILD", "hang")
     with (folder / "stderr").open("wb") as stderr:
-        command = subprocess.Popen([*KDELVE, "build"], stderr=stderr)
-    assert poll((folder / "working").exists, timeout=TIMEOUT), "the build did not begin"
-    family = psutil.Process(command.pid).children(recursive=True)
-    assert len(family) == 2, "go and its compiler"
-    command.send_signal(number)
-    assert command.wait(TIMEOUT) == code
-    _gone, left = psutil.wait_procs(family, timeout=TIMEOUT)
-    assert left == []
+        command = subprocess.Popen([sys.executable, "-c", PROGRAM, "build"], stderr=stderr)
+    family = [psutil.Process(command.pid)]
+    try:
+        assert poll((folder / "working").exists, timeout=TIMEOUT), "the build did not begin"
+        family += family[0].children(recursive=True)
+        assert len(family) == 3, "kdelve, go and its compiler"
+        command.send_signal(number)
+        assert command.wait(TIMEOUT) == code
+        _gone, left = psutil.wait_procs(family, timeout=TIMEOUT)
+        assert left == []
+    finally:
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        command.wait(TIMEOUT)
     assert list((folder / "cache" / "bin").iterdir()) == []
     text = (folder / "stderr").read_text(encoding="utf-8")
     assert "kube-apiserver 1.37.2 was given up after" in text

@@ -73,6 +73,7 @@ def test_a_terminal_shows_what_is_built_and_keeps_one_line() -> None:
     assert "building dlv [1.27.2]" in text
     assert "0:00:00" in text
     assert text.rstrip().endswith("dlv [1.27.2] is ready after 12 s")
+    assert text.count("\x1b[1A\x1b[2K") == 2, "both spinner lines are erased"
     assert text.count("\x1b[?25h") == text.count("\x1b[?25l"), "the cursor is shown again"
 
 
