@@ -52,9 +52,10 @@ def create(directory: Path) -> Certificates:
 
 
 def write_secret(path: Path, data: bytes) -> None:
-    """Write a file that only its owner can read."""
+    """Write a file that only its owner can read, even where it was there with another mode."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
+        os.fchmod(descriptor, 0o600)
         file.write(data)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_ATTEMPTS = 64
+_SPARE_ATTEMPTS = 64
 
 
 @contextmanager
@@ -27,15 +27,16 @@ def reserve(count: int, *, locks: Path) -> Iterator[tuple[int, ...]]:
     locks.mkdir(parents=True, exist_ok=True)
     held: dict[int, FileLock] = {}
     try:
-        for _ in range(_ATTEMPTS):
+        attempts = count + _SPARE_ATTEMPTS
+        for _ in range(attempts):
             if len(held) == count:
                 break
             port = _free_port()
             lock = FileLock(locks / f"{port}.lock", timeout=0)
             if port not in held and _acquired(lock):
                 held[port] = lock
-        else:
-            message = f"no {count} free ports on 127.0.0.1 after {_ATTEMPTS} attempts"
+        if len(held) < count:
+            message = f"no {count} free ports on 127.0.0.1 after {attempts} attempts"
             raise ProcessError(f"{message}; `ss -ltn` shows what listens")
         yield tuple(held)
     finally:

@@ -39,7 +39,7 @@ class Stack:
 
     def __contains__(self, item: object) -> bool:
         if isinstance(item, str):
-            return any(_names(frame.function, item) for frame in self.frames)
+            return bool(item) and any(_names(frame.function, item) for frame in self.frames)
         return item in self.frames
 
     def __getitem__(self, index: int) -> Frame:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.errors import KdelveError, UsageError
+from pytest_kdelve.errors import UsageError
 from pytest_kdelve.plugin import markers, options
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
@@ -26,6 +26,7 @@ from pytest_kdelve.plugin.fixtures import (
     kube_client,
 )
 from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
+from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -65,7 +66,10 @@ def pytest_configure(config: pytest.Config) -> None:
         warning = pytest.PytestConfigWarning(
             f"--kdelve-listen={settings.listen}: whoever reaches this port can run any code here"
         )
-        config.issue_config_time_warning(warning, stacklevel=2)
+        try:
+            config.issue_config_time_warning(warning, stacklevel=2)
+        except pytest.PytestConfigWarning as error:  # with -W error
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.hookimpl(wrapper=True)
@@ -82,12 +86,15 @@ def pytest_make_collect_report(
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Gather what the chosen tests expect; start-up code is watched for all of them at once."""
+    """Gather what the chosen tests expect; start-up code is watched for all of them at once.
+
+    What is wrong with a marker that a hook added after the collection is said at set-up.
+    """
     for item in session.items:
         try:
             expectations = markers.expectations(item)
-        except UsageError as error:  # of a marker that somebody's hook added after collection
-            raise pytest.UsageError(f"{item.nodeid}: {error}") from error
+        except UsageError:
+            continue
         item.stash[EXPECTATIONS] = expectations
         startup = [expectation for expectation in expectations if expectation.during == "startup"]
         session.config.stash[STARTUP].extend(startup)
@@ -95,19 +102,35 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Judge a test's expectations once it has passed by itself."""
+    """Judge a test's expectations once it has passed by itself.
+
+    A test that skips itself, or that is interrupted, is left alone.
+    """
     expecting = item.stash.get(EXPECTING, None)
+    if expecting is None:
+        return (yield)
     try:
         result = yield
-    except BaseException:
-        if expecting:
-            item.add_report_section("call", "kdelve", expecting.summary())
+    except (Exception, pytest.fail.Exception):
+        if summary := expecting.summary():
+            item.add_report_section("call", "kdelve", summary)
         raise
-    if expecting:
-        try:
-            failure = expecting.failure()
-        except KdelveError as error:
-            failure = str(expecting.explain(error))
-        if failure:
-            pytest.fail(failure, pytrace=False)
+    if failure := expecting.failure():
+        pytest.fail(failure, pytrace=False)
     return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,  # noqa: ARG001 - pytest calls it by name
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep secrets out of what is printed and written of a test, whoever printed them.
+
+    A traceback shows the arguments of frames, so the token of a request that failed.
+    """
+    report = yield
+    text = report.longreprtext
+    if report.failed and redact(text) != text:
+        report.longrepr = redact(text)
+    report.sections = [(name, redact(content)) for name, content in report.sections]
+    return report

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.errors import DelveConnectionError, TargetExitedError
+from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.expectations import judge
 from pytest_kdelve.plugin.debugged import Watched, subscription
 from pytest_kdelve.report.redact import redact
@@ -15,7 +15,6 @@ from pytest_kdelve.report.text import explain
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_kdelve.errors import KdelveError
     from pytest_kdelve.hits.expectations import Expectation, Outcome
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.requests import RequestLog
@@ -67,23 +66,31 @@ class Expecting:
     def failure(self) -> str:
         """Return why the test fails, or an empty text where all expectations are fulfilled.
 
-        Waits for hits that are still missing. Raises ``TargetExitedError`` or another
-        ``DelveError`` where recording has ended.
+        Waits for hits that are still missing.
         """
-        self._debugged.recorder.settle()
+        if ended := self._why_ended():
+            return redact("\n".join([ended, "", explain([], self._log.exchanges)]).rstrip("\n"))
         now = time.monotonic()
         outcomes = [self._outcome(watched, now) for watched in self._watched]
         unfulfilled = [outcome for outcome in outcomes if not outcome.is_fulfilled]
         return redact(explain(unfulfilled, self._log.exchanges)) if unfulfilled else ""
 
-    def explain(self, error: KdelveError) -> KdelveError:
-        """Return a better error where the apiserver's own log has more to say."""
-        return self._debugged.explain(error)
-
     def summary(self) -> str:
-        """Return what was hit and requested so far, for a test that failed by itself."""
-        lines = [f"{hit}" for hit in self.hits()]
-        return redact("\n".join([*lines, *map(str, self._log.exchanges)]))
+        """Return what was hit and requested, for a test that failed by itself.
+
+        It is often the apiserver's end that made a request fail, so that is said, too.
+        """
+        ended = self._why_ended()
+        lines = [*map(str, self.hits()), *map(str, self._log.exchanges), *filter(None, [ended])]
+        return redact("\n".join(lines))
+
+    def _why_ended(self) -> str:
+        """Wait until what happened is recorded; return why recording is over, if it is."""
+        try:
+            self._debugged.recorder.settle()
+        except KdelveError as error:
+            return str(self._debugged.explain(error))
+        return ""
 
     def _outcome(self, watched: Watched, since: float) -> Outcome:
         """Judge at once, and again with each new hit, until it is decided or time is up.

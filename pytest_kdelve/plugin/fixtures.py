@@ -14,11 +14,12 @@ from pytest_kdelve.controlplane.environment import Plan
 from pytest_kdelve.controlplane.progress import for_stream
 from pytest_kdelve.errors import KdelveError
 from pytest_kdelve.hits.requests import RequestLog
-from pytest_kdelve.plugin import http
+from pytest_kdelve.plugin import http, markers
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
 from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
+from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -162,7 +163,10 @@ def kdelve(
 def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
     """Set the breakpoints of a test's markers before its own fixtures make requests."""
     node = request.node
-    expectations = node.stash.get(EXPECTATIONS, [])
+    expectations = node.stash.get(EXPECTATIONS, None)
+    if expectations is None:
+        with _readable_errors():
+            expectations = markers.expectations(node)
     if not expectations:
         yield
         return
@@ -184,5 +188,5 @@ def _readable_errors(debugged: Debugged | None = None) -> Iterator[None]:
     try:
         yield
     except KdelveError as error:
-        text = str(debugged.explain(error) if debugged else error)
+        text = redact(str(debugged.explain(error) if debugged else error))
         raise pytest.fail.Exception(text, pytrace=False) from None

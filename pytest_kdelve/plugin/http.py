@@ -52,7 +52,9 @@ class _MarkingAdapter(BaseAdapter):
         self._adapter = adapter
         self._log = log
 
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> Any:
+    def send(
+        self, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         request.headers[AUDIT_ID_HEADER] = self._log.new_audit_id()
         method, path = request.method or "", str(urlsplit(request.url or "").path)
         try:
@@ -102,7 +104,7 @@ class _MarkingRESTClient(rest.RESTClientObject):
         super().__init__(configuration)
         self._log = log
 
-    def request(
+    def request(  # type: ignore[override]
         self,
         method: str,
         url: str,

@@ -46,7 +46,7 @@ def problems(nodes: Iterable[pytest.Item | pytest.Collector]) -> Iterator[str]:
         except UsageError as error:
             if str(error) not in known:
                 known.add(str(error))
-                yield str(error)
+                yield f"{node.nodeid}: {error}"
 
 
 def _read(node: pytest.Item) -> Iterator[Expectation]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.sources import excerpt
+from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,39 +24,57 @@ def explain(outcomes: Sequence[Outcome], exchanges: Sequence[Exchange]) -> str:
     lines: list[str] = []
     for outcome in outcomes:
         lines += [*_explain_one(outcome), ""]
-    lines.append("This test's requests:" if exchanges else "This test made no request.")
-    lines += [f"    {exchange}" for exchange in exchanges]
-    return "\n".join(lines)
+    if exchanges:
+        lines += ["This test's requests:", *(f"    {exchange}" for exchange in exchanges)]
+    elif any(_is_of_test(outcome.expectation) for outcome in outcomes):
+        lines.append("This test made no request through `api` or `kube_client`.")
+    return "\n".join(lines).rstrip("\n")
 
 
 def _explain_one(outcome: Outcome) -> Iterable[str]:
     expectation, place = outcome.expectation, outcome.place
-    yield f"Expected {_number_expected(expectation)} {_whose(expectation)} at"
-    yield f"  {expectation.location}{_conditions(expectation)}"
-    yield f"which is {place} in {place.function}"
+    number = _number(len(outcome.matched)) if outcome.matched else "none"
+    was = "was" if len(outcome.matched) < 2 else "were"  # noqa: PLR2004 - it is grammar
+    yield f"Expected {_expected(expectation)}, but there {was} {number}:"
+    yield f"  {expectation.location}"
+    yield from (f"    {condition}" for condition in _conditions(expectation))
+    yield f"  is {place} in {place.function}"
     yield from (f"    {line}" for line in excerpt(place.file, place.line))
     yield from _seen(outcome)
 
 
-def _number_expected(expectation: Expectation) -> str:
+def _expected(expectation: Expectation) -> str:
     count = expectation.count
     if count is None:
-        return "a hit"
-    if len(count) == 1:
-        return f"exactly {_number(count[0])}" if count[0] else "no hit"
-    return f"{count[0]} to {count[-1]} hits"
+        number = "at least 1 hit"
+    elif len(count) > 1:
+        number = f"{count[0]} to {_number(count[-1])}"
+    else:
+        number = f"exactly {_number(count[0])}" if count[0] else "no hit"
+    return f"{number} {_whose(expectation)}"
 
 
 def _whose(expectation: Expectation) -> str:
     if expectation.during == "startup":
         return "during start-up"
-    return "of anyone" if expectation.by == "anyone" else "of this test's requests"
+    return "by this test's requests" if _is_of_test(expectation) else "by anyone"
 
 
-def _conditions(expectation: Expectation) -> str:
-    wanted = [f"{name} == {expected_text(value)}" for name, value in expectation.locals.items()]
-    when = f" when {expectation.when}" if expectation.when else ""
-    return when + (" with " + ", ".join(wanted) if wanted else "")
+def _is_of_test(expectation: Expectation) -> bool:
+    return expectation.by == "test" and expectation.during == "test"
+
+
+def _conditions(expectation: Expectation) -> Iterable[str]:
+    if expectation.when:
+        yield f"when {expectation.when}"
+    for name, value in expectation.locals.items():
+        yield f"with {name} {_relation(value)}"
+
+
+def _relation(expected: object) -> str:
+    if isinstance(expected, re.Pattern):
+        return f"matching {expected_text(expected)}"
+    return expected_text(expected) if callable(expected) else f"== {expected_text(expected)}"
 
 
 def _seen(outcome: Outcome) -> Iterable[str]:
@@ -63,27 +82,41 @@ def _seen(outcome: Outcome) -> Iterable[str]:
     if matched:
         yield f"  {_number(len(matched))} as described:"
         yield from (f"    {_who(hit)}" for hit in matched[:_MOST_HITS])
+        yield from _more(matched)
     if rejected:
         yield f"  {_number(len(rejected))} with other values:"
         for hit, differences in rejected[:_MOST_HITS]:
             yield f"    {_who(hit)}"
             yield from (f"      {line}" for d in differences for line in _difference(d))
-    if not matched and not rejected:
-        yield "  The place was never reached by them."
-    if outcome.others_count:
-        yield f"  {_number(outcome.others_count)} of others, which do not count."
+        yield from _more(rejected)
+    if outcome.undecided:
+        yield f"  {_number(outcome.undecided)} of these could not be compared, so might count."
+    others = f"{_number(outcome.others_count)} by other requests or goroutines"
+    if matched or rejected:
+        yield from [f"  Not counted: {others}."] if outcome.others_count else ()
+    else:
+        yield (
+            f"  Only others reached it: {others}."
+            if outcome.others_count
+            else "  Nothing reached it."
+        )
+
+
+def _more(hits: Sequence[object]) -> Iterable[str]:
+    if len(hits) > _MOST_HITS:
+        yield f"    … and {len(hits) - _MOST_HITS} more"
 
 
 def _difference(difference: Difference) -> Iterable[str]:
-    note = f" ({difference.note})" if difference.note else ""
+    note = f": {difference.note}" if difference.note else ""
     yield f"{difference.expression}{note}"
     yield f"  expected {expected_text(difference.expected)}"
     yield f"  was      {_shorten(repr(difference.actual))}"
 
 
 def _who(hit: Hit) -> str:
-    goroutine = f"[goroutine {hit.goroutine}]"
-    return f"{hit.request} {goroutine}" if hit.request else goroutine
+    goroutine = f"goroutine {hit.goroutine}"
+    return f"{hit.request} ({goroutine})" if hit.request else goroutine
 
 
 def _number(count: int) -> str:
@@ -92,12 +125,12 @@ def _number(count: int) -> str:
 
 def expected_text(expected: object) -> str:
     """Return an expected value as the test's author wrote it, as far as that can be known."""
-    if isinstance(expected, re.Pattern):
-        return f"re.compile({expected.pattern!r})"
     if callable(expected):
         return f"accepted by {getattr(expected, '__name__', repr(expected))}"
     return _shorten(repr(expected))
 
 
 def _shorten(text: str) -> str:
+    # What is cut in its middle can no longer be told to be a secret.
+    text = redact(text)
     return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"

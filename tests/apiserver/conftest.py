@@ -10,19 +10,20 @@ import pytest
 
 from pytest_kdelve.controlplane import build
 from pytest_kdelve.controlplane.progress import for_stream
-from tests.apiserver.running import Runner, kdelve_folders, real_parts
+from tests.apiserver.running import Footprint, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _HOME = os.environ.get("HOME", "/")
 
 
 @pytest.fixture
-def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Runner:
+def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Runner:
     # pytester gives its runs another home; what is built is kept in the real one.
     monkeypatch.setenv("HOME", _HOME)
-    return Runner(pytester)
+    return Runner(pytester, Footprint(monkeypatch, tmp_path))
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +35,10 @@ def kdelve_binaries() -> build.Binaries:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_is_left() -> Iterator[None]:
+def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Set up before the session's apiserver, so it is over when that has been stopped."""
-    processes, folders = real_parts(), kdelve_folders()
-    yield
-    assert real_parts() <= processes
-    assert kdelve_folders() <= folders
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        footprint = Footprint(monkeypatch, tmp_path_factory.mktemp("session"))
+        yield
+        assert footprint.processes() == []
+        assert footprint.folders() == []

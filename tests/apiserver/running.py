@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,42 +13,59 @@ import psutil
 if TYPE_CHECKING:
     import pytest
 
-REAL_PARTS = {"dlv", "etcd", "kube-apiserver", "kube-controller"}
 ROOT = Path(__file__).parents[2]
+#: Inherited by all that a run starts, so that what it left is told from everybody else's.
+_MARK = "KDELVE_TEST_RUN"
 
 
-def real_parts() -> set[int]:
-    """Return the pids of all parts of a control plane that run on this machine."""
-    return {
-        process.pid
-        for process in psutil.process_iter(["name", "status"])
-        if process.info["name"] in REAL_PARTS and process.info["status"] != psutil.STATUS_ZOMBIE
-    }
+class Footprint:
+    """The processes and temporary folders of one run of pytest."""
 
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
+        self._run = uuid.uuid4().hex
+        self._temporary = temporary
+        monkeypatch.setenv(_MARK, self._run)
+        monkeypatch.setenv("TMPDIR", str(temporary))
+        monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
-def kdelve_folders() -> set[Path]:
-    """Return the temporary folders of control planes."""
-    return set(Path(tempfile.gettempdir()).glob("kdelve-*"))
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes that were started since, and have not ended."""
+        return [process for process in psutil.process_iter() if self._has_mark(process)]
+
+    def folders(self) -> list[Path]:
+        """Return the control planes' temporary folders."""
+        return list(self._temporary.glob("kdelve-*"))
+
+    def _has_mark(self, process: psutil.Process) -> bool:
+        try:
+            is_over = process.status() == psutil.STATUS_ZOMBIE
+            return not is_over and process.environ().get(_MARK) == self._run
+        except psutil.Error:
+            return False  # It has ended.
 
 
 class Runner:
     """Runs pytest on its own, as a user does, and checks that it leaves nothing behind."""
 
-    def __init__(self, pytester: pytest.Pytester) -> None:
+    def __init__(self, pytester: pytest.Pytester, footprint: Footprint) -> None:
         self.pytester = pytester
+        self.footprint = footprint
 
     def run(self, *args: str, timeout: float = 300) -> pytest.RunResult:
         """Run pytest in a process of its own, and prove that nothing is left of it."""
-        processes, folders = real_parts(), kdelve_folders()
         result = self.pytester.runpytest_subprocess(*args, timeout=timeout)
-        assert real_parts() <= processes
-        assert kdelve_folders() <= folders
+        self.check_nothing_is_left()
         return result
 
     def run_file(self, source: str, *args: str) -> pytest.RunResult:
         """Run pytest on one file with this text."""
         self.pytester.makepyfile(source)
         return self.run(*args)
+
+    def check_nothing_is_left(self) -> None:
+        """Fail where processes or temporary folders are left."""
+        assert self.footprint.processes() == []
+        assert self.footprint.folders() == []
 
 
 def failure_of(result: pytest.RunResult, test: str) -> str:

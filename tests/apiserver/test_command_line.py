@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pytest_kdelve.process import poll
-from tests.apiserver.running import failure_of, kdelve_folders, real_parts
+from tests.apiserver.running import failure_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -231,7 +231,6 @@ def test_an_apiserver_that_dies_is_reported_with_its_end(runner: Runner) -> None
 @pytest.mark.parametrize("when", ["while it starts", "in a test"])
 def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
-    processes, folders = real_parts(), kdelve_folders()
     path = runner.pytester.makepyfile(
         """
         import signal
@@ -259,5 +258,4 @@ def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.Mo
     finally:
         run.kill()
         run.wait()
-    assert real_parts() <= processes
-    assert kdelve_folders() <= folders
+    runner.check_nothing_is_left()

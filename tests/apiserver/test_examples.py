@@ -33,7 +33,7 @@ TWINS = (
         '"command.Use": "kube-apiserver"',
         '"command.Use": "kube-scheduler"',
         (
-            "Expected a hit during start-up",
+            "Expected at least 1 hit during start-up",
             "expected 'kube-scheduler'",
             "was      'kube-apiserver'",
         ),
@@ -116,6 +116,6 @@ def test_a_place_that_must_not_be_reached_fails_when_it_is(runner: Runner) -> No
     )
     result.assert_outcomes(failed=2)
     reached = failure_of(result, "test_reached")
-    assert "Expected no hit of this test's requests at" in reached
+    assert "Expected no hit by this test's requests, but there was 1 hit:" in reached
     assert "1 hit as described" in reached
-    assert "never reached" in failure_of(result, "test_never_reached")
+    assert "Nothing reached it." in failure_of(result, "test_never_reached")

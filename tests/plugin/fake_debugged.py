@@ -1,0 +1,146 @@
+"""A debugged kube-apiserver that needs neither Delve nor a kube-apiserver.
+
+``GET /reach/FILE?NAME=VALUE`` reaches FILE with these values. ``/others/FILE`` does so on behalf
+of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` after it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from pytest_kdelve.controlplane import certificates
+from pytest_kdelve.controlplane.credentials import Credentials
+from pytest_kdelve.delve.locations import Place
+from pytest_kdelve.delve.values import Unreadable
+from pytest_kdelve.errors import (
+    KdelveError,
+    LocationError,
+    ProcessExitedError,
+    TargetExitedError,
+)
+from pytest_kdelve.hits.collected import Collected
+from pytest_kdelve.hits.model import Request
+from pytest_kdelve.plugin.debugged import Watched
+from tests.unit.builders import make_hit
+from tests.unit.fake_http import Answer, FakeApiserver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_kdelve.delve.locations import Location
+    from pytest_kdelve.hits.expectations import Expectation
+    from pytest_kdelve.hits.recorder import Subscription
+
+DEATH = "kube-apiserver ended with status 2\n  last lines of its log:\n    panic: Bearer aB1.cD2"
+
+
+class FakeRecorder:
+    """Keeps who subscribed, and ``history``."""
+
+    def __init__(self) -> None:
+        self.subscriptions: list[Subscription] = []
+        self.history: list[str] = []
+        self.ended: KdelveError | None = None
+
+    def resolve(self, location: Location) -> Place:
+        self.settle()
+        if location.name == "missing.go":
+            raise LocationError(f"{location}: the binary has no source file of this name")
+        return Place(f"/src/{location.name}", location.line or 1, "handlers.get", (1,))
+
+    def add(self, subscriptions: Sequence[Subscription]) -> None:
+        self.subscriptions += subscriptions
+        self.history += [f"set {one.place.file}" for one in subscriptions]
+
+    def remove(self, subscriptions: Sequence[Subscription]) -> None:
+        self.settle()
+        for one in subscriptions:
+            self.subscriptions.remove(one)
+            self.history.append(f"cleared {one.place.file}")
+
+    @contextmanager
+    def recording(self, subscriptions: Sequence[Subscription]) -> Iterator[None]:
+        self.add(subscriptions)
+        yield
+        self.remove(subscriptions)
+
+    def settle(self) -> None:
+        if self.ended:
+            raise self.ended
+
+    def reach(self, file: str, values: Mapping[str, object], audit_id: str) -> None:
+        for one in self.subscriptions:
+            if one.place.file == f"/src/{file}":
+                missing = dict.fromkeys(one.expressions, Unreadable("could not find symbol"))
+                one.sink(
+                    make_hit(
+                        file=one.place.file,
+                        values={**missing, **values},
+                        is_own=one.owns(audit_id),
+                        request=Request("GET", f"/reach/{file}", audit_id),
+                    )
+                )
+
+
+class FakeDebugged(FakeApiserver):
+    """What the fixture ``_kdelve_debugged`` gives."""
+
+    version = "v1.37.2"
+    argv = ("kube-apiserver", "--secure-port=6443")
+    pid = 4711
+
+    def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:
+        super().__init__()
+        self.recorder = FakeRecorder()
+        files = certificates.create(folder)
+        self.credentials = Credentials(
+            name="kdelve",
+            namespace="default",
+            token="aB1.cD2",  # noqa: S106 - not a real one
+            ca_crt="",
+            ca_file=files.ca,
+            obtained="by hand",
+        )
+        self.kubeconfig = folder / "kubeconfig"
+        self._startup = {id(one): self.watch(one) for one in startup}
+        for watched in self._startup.values():
+            watched.collected.add(make_hit(request=None, values={"name": "etcd"}))
+
+    def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        self.recorder.history.append(f"{method} {path}")
+        parts = urlsplit(path)
+        _, verb, *rest = parts.path.split("/")
+        if verb.startswith("die"):
+            self.recorder.ended = TargetExitedError("the debugged process is gone", status=2)
+            return Answer(200 if verb == "die-later" else 0)
+        if verb in {"reach", "others"}:
+            audit_id = headers["Audit-ID"] if verb == "reach" else "somebody-1"
+            self.recorder.reach(rest[0], dict(parse_qsl(parts.query)), audit_id)
+        return super().respond(method, path, headers, body)
+
+    def watch(self, expectation: Expectation) -> Watched:
+        place = self.recorder.resolve(expectation.location)
+        by_anyone = expectation.by == "anyone" or expectation.during == "startup"
+        return Watched(expectation, place, Collected(by_anyone=by_anyone))
+
+    def startup(self, expectation: Expectation) -> Watched:
+        return self._startup[id(expectation)]
+
+    def explain(self, error: KdelveError) -> KdelveError:
+        if isinstance(error, TargetExitedError):
+            return ProcessExitedError(DEATH, returncode=error.status)
+        return error
+
+    def log_tail(self, lines: int) -> str:
+        return f"the last {lines} lines"
+
+
+@contextmanager
+def debugged(folder: Path, startup: Sequence[Expectation]) -> Iterator[FakeDebugged]:
+    """Serve, and leave what happened in the file ``history`` of the working folder."""
+    with FakeDebugged(folder, startup).serving() as fake:
+        yield fake  # type: ignore[misc]
+    Path("history").write_text("\n".join(fake.recorder.history))  # type: ignore[attr-defined]

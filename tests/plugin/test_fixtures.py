@@ -1,0 +1,123 @@
+"""What the fixtures give to a test."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+
+def test_the_apiserver_and_its_credentials(faked: pytest.Pytester) -> None:
+    faked.makepyfile("""
+        def test_one(apiserver, credentials, api):
+            assert apiserver.url == api.base_url
+            assert apiserver.version == "v1.37.2"
+            assert apiserver.ca_file == credentials.ca_file
+            assert apiserver.kubeconfig.name == "kubeconfig"
+            assert apiserver.argv == ("kube-apiserver", "--secure-port=6443")
+            assert apiserver.pid == 4711
+            assert apiserver.mode == "started"
+            assert apiserver.log_tail(3) == "the last 3 lines"
+            assert credentials.token not in repr((apiserver, credentials, api))
+    """)
+    faked.runpytest().assert_outcomes(passed=1)
+
+
+def test_the_hits_of_the_markers(faked: pytest.Pytester) -> None:
+    faked.makepyfile("""
+        import pytest
+
+        @pytest.mark.hits("a.go:1")
+        @pytest.mark.hits("b.go", at="text")
+        @pytest.mark.not_hits("c.go:1")
+        def test_one(api, kdelve):
+            assert kdelve.hits() == []
+            for path in ("/reach/b.go", "/reach/a.go", "/others/a.go"):
+                api.get(path)
+            assert len(kdelve.hits()) == 2
+            assert [hit.file for hit in kdelve.hits("a.go:1")] == ["/src/a.go"]
+            assert [hit.request.path for hit in kdelve.hits("b.go")] == ["/reach/b.go"]
+            assert kdelve.hits("c.go:1") == []
+
+        def test_two(kdelve):
+            assert kdelve.hits() == []
+    """)
+    faked.runpytest().assert_outcomes(passed=2)
+
+
+def test_watching(faked: pytest.Pytester, history: Callable[[], list[str]]) -> None:
+    faked.makepyfile("""
+        def test_one(api, kdelve):
+            with kdelve.watch("a.go:1", locals=["name"]) as hits:
+                api.get("/reach/a.go", params={"name": "a"})
+                api.get("/others/a.go")
+            assert hits.only.values == {"name": "a"}
+            assert "handlers.GetResource" in hits.only.stack
+            with kdelve.watch("a.go:1", by="anyone", stack=False) as hits:
+                api.get("/others/a.go")
+            assert len(hits.only.stack) == 0
+            with kdelve.watch("a.go:1") as hits:
+                pass
+            assert len(hits) == 0
+    """)
+    faked.runpytest().assert_outcomes(passed=1)
+    assert history().count("cleared /src/a.go") == 3
+
+
+def test_watching_with_a_condition(faked: pytest.Pytester) -> None:
+    """A condition that could not be evaluated is an error, not a hit that is missing."""
+    faked.makepyfile("""
+        import pytest
+        from pytest_kdelve.errors import KdelveError, LocationError
+
+        def test_one(api, kdelve, _kdelve_debugged):
+            owned = []
+
+            def reach(**values):
+                _kdelve_debugged.recorder.reach("a.go", values, owned[0])
+
+            with kdelve.watch("a.go:1", by="anyone") as hits:
+                api.get("/reach/a.go")
+            owned.append(hits.only.request.audit_id)
+            with kdelve.watch("a.go:1", when="x > 1") as hits:
+                reach(**{"x > 1": True})
+                reach(**{"x > 1": False})
+            assert len(hits) == 1
+            with pytest.raises(KdelveError, match="when='x > 1' could not be evaluated in 1 hits"):
+                with kdelve.watch("a.go:1", when="x > 1") as hits:
+                    reach()
+            with pytest.raises(LocationError):
+                with kdelve.watch("missing.go:1"):
+                    pass
+    """)
+    faked.runpytest().assert_outcomes(passed=1)
+
+
+def test_requests_of_all_clients_are_the_tests(faked: pytest.Pytester) -> None:
+    faked.makepyfile("""
+        import pytest
+
+        @pytest.mark.hits("a.go:1", count=2)
+        def test_one(api, kube_client):
+            api.get("/reach/a.go")
+            headers = {"Accept": "application/json"}
+            kube_client.rest_client.request("GET", f"{api.base_url}/reach/a.go", headers=headers)
+    """)
+    faked.runpytest().assert_outcomes(passed=1)
+
+
+def test_what_users_override(faked: pytest.Pytester) -> None:
+    faked.makepyfile("""
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def kdelve_cluster_role(): return "view"
+
+        def test_one(kdelve_apiserver_args, kdelve_environment, kdelve_cluster_role):
+            assert (tuple(kdelve_apiserver_args), dict(kdelve_environment)) == ((), {})
+            assert kdelve_cluster_role == "view"
+    """)
+    faked.runpytest().assert_outcomes(passed=1)

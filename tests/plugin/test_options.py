@@ -1,0 +1,201 @@
+"""Options, their ini twins and the environment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
+from pytest_kdelve.delve.server import Address
+from pytest_kdelve.plugin.state import SETTINGS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_kdelve.plugin.options import Settings
+
+BINARIES = {"apiserver": "kube-apiserver", "dlv": "dlv", "etcd": "etcd"}
+
+
+def settings(pytester: pytest.Pytester, *arguments: str) -> Settings:
+    return pytester.parseconfigure(*arguments).stash[SETTINGS]
+
+
+def executable(folder: Path, name: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.touch(mode=0o755)
+    return path
+
+
+def test_help_lists_the_options(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--help")
+    result.stdout.fnmatch_lines_random(
+        [
+            "  --kdelve-listen=HOST:PORT*",
+            "  --kdelve-kubernetes=VERSION*",
+            "  --kdelve-apiserver=PATH*",
+            "  --kdelve-dlv=PATH*",
+            "  --kdelve-etcd=PATH*",
+            "  --kdelve-timeout=SECONDS*",
+            "  --kdelve-apiserver-arg=ARG*",
+            "  kdelve_listen (string):*",
+            "  kdelve_apiserver_arg (linelist):*",
+        ]
+    )
+
+
+def test_nothing_given(pytester: pytest.Pytester) -> None:
+    default = settings(pytester)
+    assert default.listen == Address("127.0.0.1", 0)
+    assert default.kubernetes == DEFAULT_KUBERNETES
+    assert default.given == {}
+    assert default.apiserver_args == ()
+    assert default.timeout == 2.0
+
+
+def test_ini_twins(pytester: pytest.Pytester) -> None:
+    pytester.makeini("""
+        [pytest]
+        kdelve_listen = :12345
+        kdelve_kubernetes = v1.36.4
+        kdelve_timeout = 0.5
+        kdelve_apiserver_arg =
+            --v=4
+            --cors-allowed-origins=.*, http://a b
+    """)
+    ini = settings(pytester)
+    assert ini.listen == Address("127.0.0.1", 12345)
+    assert ini.kubernetes == "1.36.4"
+    assert ini.timeout == 0.5
+    assert ini.apiserver_args == ("--v=4", "--cors-allowed-origins=.*, http://a b")
+
+
+def test_an_option_comes_before_its_ini_twin(pytester: pytest.Pytester) -> None:
+    pytester.makeini("""
+        [pytest]
+        kdelve_listen = :12345
+        kdelve_kubernetes = 1.36.4
+        kdelve_timeout = 1
+        kdelve_apiserver_arg = --v=4
+    """)
+    given = settings(
+        pytester,
+        "--kdelve-listen=127.0.0.1:2",
+        "--kdelve-kubernetes=1.35.0",
+        "--kdelve-timeout=0",
+        "--kdelve-apiserver-arg=--v=5",
+        "--kdelve-apiserver-arg=-a b",
+    )
+    assert given.listen.port == 2
+    assert given.kubernetes == "1.35.0"
+    assert given.timeout == 0.0
+    assert given.apiserver_args == ("--v=5", "-a b")
+
+
+@pytest.mark.parametrize("name", BINARIES)
+def test_a_binary_is_taken_from_option_then_ini_then_environment(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    places = [tmp_path / place for place in ("option", "ini", "environment")]
+    option, ini, environment = (executable(folder, name) for folder in places)
+    binary = BINARIES[name]
+    monkeypatch.setenv(f"KDELVE_{name.upper()}", str(environment))
+    assert settings(pytester).given == {binary: environment}
+    pytester.makeini(f"[pytest]\nkdelve_{name} = {ini}\n")
+    assert settings(pytester).given == {binary: ini}
+    assert settings(pytester, f"--kdelve-{name}={option}").given == {binary: option}
+
+
+def test_a_path_is_relative_to_where_it_is_written(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an ini file to its folder, on the command line to the working folder."""
+    dlv = executable(pytester.path / "bin", "dlv")
+    pytester.makeini("[pytest]\nkdelve_dlv = bin/dlv\n")
+    pytester.mkdir("sub")
+    monkeypatch.chdir(pytester.path / "sub")
+    assert settings(pytester).given == {"dlv": dlv}
+    given = settings(pytester, "--kdelve-dlv=../bin/dlv").given
+    assert given["dlv"].samefile(dlv)
+
+
+def test_a_path_in_the_home_folder(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    dlv = executable(tmp_path / "bin", "dlv")
+    assert settings(pytester, "--kdelve-dlv=~/bin/dlv").given == {"dlv": dlv}
+
+
+WRONG = {
+    "listen without a port": ("listen", "localhost", "'localhost' is no address to listen at"),
+    "listen at a text": ("listen", "localhost:dlv", "'localhost:dlv' is no address to listen at"),
+    "listen at port 99999": ("listen", ":99999", "':99999' is no address to listen at; write"),
+    "timeout is a text": ("timeout", "soon", "'soon' is no number of seconds"),
+    "negative timeout": ("timeout", "-1", "'-1' is no number of seconds"),
+    "timeout is no number": ("timeout", "nan", "'nan' is no number of seconds"),
+    "endless timeout": ("timeout", "inf", "'inf' is no number of seconds"),
+    "timeout beyond the clock": ("timeout", "1e300", "'1e300' is no number of seconds"),
+    "two numbers of a version": ("kubernetes", "1.37", "'1.37' is no Kubernetes version; write"),
+    "no version": ("kubernetes", "latest", "'latest' is no Kubernetes version; write all three"),
+    "no apiserver": ("apiserver", "/nowhere/k", "/nowhere/k does not exist"),
+    "no dlv": ("dlv", "/nowhere/dlv", "/nowhere/dlv does not exist"),
+    "no etcd": ("etcd", "/nowhere/etcd", "/nowhere/etcd does not exist"),
+    "a folder": ("dlv", "/usr", "/usr is not an executable file"),
+    "not executable": ("dlv", "/etc/passwd", "/etc/passwd is not an executable file"),
+}
+
+
+@pytest.mark.parametrize("where", ["option", "ini"])
+@pytest.mark.parametrize(("name", "value", "text"), WRONG.values(), ids=WRONG)
+def test_what_cannot_work_is_a_usage_error(
+    pytester: pytest.Pytester, name: str, value: str, text: str, where: str
+) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    pytester.makeini(f"[pytest]\nkdelve_{name} = {value}\n" if where == "ini" else "[pytest]\n")
+    given = [f"--kdelve-{name}={value}"] if where == "option" else []
+    result = pytester.runpytest(*given)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: --kdelve-{name}: {text}*"])
+    result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+def test_a_wrong_path_in_the_environment_is_an_error_of_who_needs_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be meant for another project."""
+    monkeypatch.setenv("KDELVE_DLV", "/nowhere/dlv")
+    pytester.makepyfile("def test_one(api): pass\ndef test_two(): pass")
+    result = pytester.runpytest()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["the given dlv /nowhere/dlv does not exist; *KDELVE_DLV*"])
+
+
+@pytest.mark.parametrize("address", [":12345", "localhost:12345", "127.0.0.1:1", "[[]::1[]]:1"])
+def test_loopback(pytester: pytest.Pytester, address: str) -> None:
+    address = address.replace("[[]", "[").replace("[]]", "]")
+    pytester.makepyfile("def test_one(): pass")
+    result = pytester.runpytest("-W", "error", f"--kdelve-listen={address}")
+    result.assert_outcomes(passed=1)
+    assert settings(pytester, f"--kdelve-listen={address}").listen.is_loopback
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:12345", "192.0.2.1:12345", "[::]:12345"])
+def test_another_address_than_loopback_is_warned_about(
+    pytester: pytest.Pytester, address: str
+) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    result = pytester.runpytest(f"--kdelve-listen={address}")
+    result.assert_outcomes(passed=1, warnings=1)
+    warning = f"--kdelve-listen={address}: whoever reaches this port can run any code here"
+    assert warning in result.stdout.str()
+
+
+def test_the_warning_as_an_error(pytester: pytest.Pytester) -> None:
+    """Whoever makes errors of warnings refuses such an address."""
+    pytester.makepyfile("def test_one(): pass")
+    result = pytester.runpytest("-W", "error", "--kdelve-listen=0.0.0.0:1")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --kdelve-listen=0.0.0.0:1: whoever reaches this port *"])

@@ -1,0 +1,177 @@
+"""A client that answers from tables, and a session around it that needs no thread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from pytest_kdelve.delve import api
+from pytest_kdelve.errors import RPCError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pytest_kdelve.delve.client import Client
+
+T = TypeVar("T")
+REQUEST_TYPE = "*net/http.Request"
+
+
+def string(text: str, *, length: int | None = None) -> api.Variable:
+    """Return a string; ``length`` is its real one where only a part was loaded."""
+    real = len(text.encode()) if length is None else length
+    return api.Variable(kind=api.Kind.STRING, type="string", value=text, len=real, addr=1)
+
+
+def number(value: int) -> api.Variable:
+    return api.Variable(kind=api.Kind.INT, type="int", value=str(value), addr=1)
+
+
+def strings(*texts: str) -> api.Variable:
+    children = [string(text) for text in texts]
+    return api.Variable(kind=api.Kind.SLICE, len=len(texts), base=1, addr=1, children=children)
+
+
+def request_values(
+    expression: str, *, audit_id: str | None = "kdelve-1", path: str = "/api"
+) -> dict[str, api.Variable]:
+    """Return what the three expressions of a request in a variable give."""
+    values = {f"{expression}.Method": string("GET"), f"{expression}.URL.Path": string(path)}
+    if audit_id is not None:
+        values[f'{expression}.Header["Audit-Id"]'] = strings(audit_id)
+    return values
+
+
+@dataclass
+class FakeFrame:
+    """A frame of a goroutine: the types of its variables, and the values of expressions.
+
+    ``variables`` is None where there is no debug information.
+    """
+
+    function: str
+    variables: Mapping[str, str] | None = field(default_factory=dict)
+    values: Mapping[str, api.Variable] = field(default_factory=dict)
+
+
+class FakeClient:
+    """Delve as far as hits need it, with ``calls`` as (method, what) in their order."""
+
+    def __init__(self) -> None:
+        self.frames: Sequence[FakeFrame] = ()
+        self.breakpoints: dict[int, api.Breakpoint] = {}
+        self.refused: set[int] = set()
+        self.calls: list[tuple[str, str]] = []
+        self.loads: list[api.LoadConfig] = []
+
+    @property
+    def as_client(self) -> Client:
+        return cast("Client", self)
+
+    @property
+    def functions(self) -> list[str]:
+        return [frame.function for frame in self.frames]
+
+    def count(self) -> Counter[str]:
+        """Return how often each method was called since this was asked last."""
+        counted = Counter(method for method, _ in self.calls)
+        self.calls.clear()
+        return counted
+
+    def create_breakpoint(self, wanted: api.Breakpoint) -> api.Breakpoint:
+        [address] = wanted.addrs or [0]
+        self.calls.append(("create_breakpoint", hex(address)))
+        if address in self.refused:
+            raise RPCError("CreateBreakpoint", f"could not set a breakpoint at {address:#x}")
+        wanted.id = max(self.breakpoints, default=0) + 1
+        self.breakpoints[wanted.id] = wanted
+        return wanted
+
+    def amend_breakpoint(self, wanted: api.Breakpoint) -> None:
+        self.calls.append(("amend_breakpoint", str(wanted.id)))
+        self.breakpoints[wanted.id] = wanted
+
+    def clear_breakpoint(self, breakpoint_id: int) -> None:
+        self.calls.append(("clear_breakpoint", str(breakpoint_id)))
+        del self.breakpoints[breakpoint_id]
+
+    def list_function_args(self, scope: api.EvalScope, _load: api.LoadConfig) -> list[api.Variable]:
+        frame = self.frames[scope.frame]
+        self.calls.append(("list_function_args", frame.function))
+        if frame.variables is None:
+            raise RPCError("ListFunctionArgs", "no debug information")
+        return [api.Variable(name=name, type=type_) for name, type_ in frame.variables.items()]
+
+    def list_local_vars(self, scope: api.EvalScope, _load: api.LoadConfig) -> list[api.Variable]:
+        self.calls.append(("list_local_vars", self.frames[scope.frame].function))
+        return []
+
+    def eval(self, expr: str, scope: api.EvalScope, load: api.LoadConfig) -> api.Variable:
+        self.calls.append(("eval", f"{scope.frame}: {expr}"))
+        self.loads.append(load)
+        try:
+            return self.frames[scope.frame].values[expr]
+        except KeyError:
+            raise RPCError("Eval", f"could not find symbol value for {expr}") from None
+
+    def stop(
+        self, address: int, *, goroutine: int = 7, info: api.BreakpointInfo | None = None
+    ) -> api.Thread:
+        """Return a thread at a breakpoint, with what that one collects in the frames."""
+        breakpoint_ = next(b for b in self.breakpoints.values() if b.addrs == [address])
+        return api.Thread(
+            goroutine_id=goroutine,
+            file="/src/get.go",
+            line=74,
+            function=api.Function(name=self.frames[0].function) if self.frames else None,
+            breakpoint=breakpoint_,
+            breakpoint_info=info or self._collect(breakpoint_),
+        )
+
+    def _collect(self, breakpoint_: api.Breakpoint) -> api.BreakpointInfo:
+        frames = [
+            api.Stackframe(function=api.Function(name=frame.function), file="/src/get.go", line=n)
+            for n, frame in enumerate(self.frames)
+        ]
+        variables = [self._collected(expr) for expr in breakpoint_.variables or ()]
+        local = [api.Variable(name="local", kind=api.Kind.BOOL, value="true", addr=1)]
+        loaded = local if breakpoint_.load_locals else None
+        return api.BreakpointInfo(stacktrace=frames, variables=variables, locals=loaded)
+
+    def _collected(self, expr: str) -> api.Variable:
+        """Return a value under the name that Delve gives it, which is not what was asked for."""
+        frame = 0
+        if expr.startswith("runtime.frame("):
+            number, _, expr = expr.removeprefix("runtime.frame(").partition(").")
+            frame = int(number)
+        found = self.frames[frame].values.get(expr)
+        return found or api.Variable(name="data.x", unreadable=f"eval error: {expr}")
+
+
+class FakeSession:
+    """A target that stands still unless a test says that it stopped."""
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        on_stop: Callable[[Client, api.DebuggerState], None],
+    ) -> None:
+        self.client = connect()
+        self._on_stop = on_stop
+        self.ended: Exception | None = None
+
+    def call(self, work: Callable[[Client], T]) -> T:
+        self.check()
+        return work(self.client)
+
+    def stopped(self, *threads: api.Thread) -> None:
+        self._on_stop(self.client, api.DebuggerState(threads=list(threads)))
+
+    @property
+    def has_ended(self) -> bool:
+        return self.ended is not None
+
+    def check(self) -> None:
+        if self.ended is not None:
+            raise self.ended

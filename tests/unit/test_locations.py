@@ -1,0 +1,174 @@
+"""Locations as people write them; tests/delve resolves them in a real binary."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_kdelve.delve import Client
+from pytest_kdelve.delve.locations import Location, Place, Resolver, has_suffix
+from pytest_kdelve.errors import LocationError
+from pytest_kdelve.testing import Call, FakeConnection, FakeDelve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        ("handler.go:120", Location("handler.go", is_file=True, line=120)),
+        ("pkg/server/a.go:7", Location("pkg/server/a.go", is_file=True, line=7)),
+        ("sys_amd64.s:5", Location("sys_amd64.s", is_file=True, line=5)),
+        ("handlers.getHandler", Location("handlers.getHandler", is_file=False)),
+        ("handlers.getHandler:0", Location("handlers.getHandler", is_file=False, line=0)),
+        ("handlers.getHandler:12", Location("handlers.getHandler", is_file=False, line=12)),
+        ("(*Store).Get", Location("(*Store).Get", is_file=False)),
+        ("(*Store).Get:3", Location("(*Store).Get", is_file=False, line=3)),
+        ("k8s.io/a/v2.(*B).C", Location("k8s.io/a/v2.(*B).C", is_file=False)),
+        ("main.f.func1.1", Location("main.f.func1.1", is_file=False)),
+        ("main.Max[int]", Location("main.Max[int]", is_file=False)),
+    ],
+)
+def test_a_location_is_a_file_or_a_function_with_a_line(text: str, location: Location) -> None:
+    assert Location.parse(text) == location
+    assert str(location) == location.text == text
+
+
+def test_a_text_replaces_the_line_of_a_file() -> None:
+    location = Location.parse("get.go", at="getter(ctx, name)")
+    assert location == Location("get.go", is_file=True, at="getter(ctx, name)")
+    assert str(location) == "get.go at 'getter(ctx, name)'"
+    assert str(Location.parse("get.go:3", at="x")) == "get.go:3 at 'x'"
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "message"),
+    [
+        ("", None, "'' is no location; write 'path/file.go:LINE'"),
+        ("get.go:x", None, "is no location"),
+        ("get.go:-1", None, "is no location"),
+        ("get.go:1:2", None, "is no location"),
+        ("two words", None, "is no location"),
+        (":12", None, "is no location"),
+        ("get.go", None, "'get.go' names a file only; add a line, or at='text of the line'"),
+        ("get.go", "  ", "'get.go': at= is empty"),
+        ("main.f", "", "'main.f': at= is empty"),
+    ],
+)
+def test_another_form_is_an_error_that_says_what_to_write(
+    text: str, at: str | None, message: str
+) -> None:
+    with pytest.raises(LocationError, match=re.escape(message)):
+        Location.parse(text, at)
+
+
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        "k8s.io/server/v2/handlers.(*Store).Get",
+        "v2/handlers.(*Store).Get",
+        "handlers.(*Store).Get",
+        "(*Store).Get",
+        "Get",
+        ".Get",
+    ],
+)
+def test_a_function_is_named_by_any_suffix_at_a_boundary(suffix: str) -> None:
+    assert has_suffix("k8s.io/server/v2/handlers.(*Store).Get", suffix)
+
+
+@pytest.mark.parametrize("suffix", ["et", "Store).Get", "2/handlers.(*Store).Get", "Store.Get"])
+def test_parts_of_a_functions_name_match_whole(suffix: str) -> None:
+    assert not has_suffix("k8s.io/server/v2/handlers.(*Store).Get", suffix)
+
+
+@contextmanager
+def resolver(sources: Sequence[str]) -> Iterator[Resolver]:
+    """Resolve in a binary that has a statement on each line of its sources."""
+
+    def answer(call: Call, connection: FakeConnection) -> None:
+        if call.method == "ListSources":
+            connection.reply(call, {"Sources": sources})
+            return
+        file, line = call.params["Loc"].rsplit(":", 1)
+        connection.reply(call, {"Locations": [{"file": file, "line": int(line), "pc": 9}]})
+
+    with FakeDelve(answer) as fake, Client(fake.host, fake.port) as client:
+        yield Resolver(client)
+
+
+LAYOUTS = {
+    "modules": "/go/pkg/mod/k8s.io/apiserver@v0.37.2/pkg/server/handler.go",
+    "checkout": "/src/kubernetes/staging/src/k8s.io/apiserver/pkg/server/handler.go",
+    "vendored": "/src/kubernetes/vendor/k8s.io/apiserver/pkg/server/handler.go",
+    "trimpath": "k8s.io/apiserver@v0.37.2/pkg/server/handler.go",
+}
+
+
+@pytest.mark.parametrize("compiled", LAYOUTS.values(), ids=LAYOUTS)
+@pytest.mark.parametrize(
+    "written",
+    [
+        "handler.go:5",
+        "server/handler.go:5",
+        "k8s.io/apiserver/pkg/server/handler.go:5",
+        "staging/src/k8s.io/apiserver/pkg/server/handler.go:5",
+        "vendor/k8s.io/apiserver/pkg/server/handler.go:5",
+        "kubernetes/staging/src/k8s.io/apiserver/pkg/server/handler.go:5",
+        "k8s.io/apiserver@v0.36.0/pkg/server/handler.go:5",
+    ],
+)
+def test_a_file_is_found_however_the_binary_was_built(compiled: str, written: str) -> None:
+    with resolver([compiled, "/src/other/pkg/server/my-handler.go"]) as it:
+        assert it.resolve(Location.parse(written)) == Place(compiled, 5, "", (9,))
+
+
+def test_an_absolute_path_is_that_file_only() -> None:
+    sources = ["/a/main.go", "/b/a/main.go"]
+    with resolver(sources) as it:
+        assert it.resolve(Location.parse("/a/main.go:1")).file == "/a/main.go"
+        with pytest.raises(LocationError, match="no source file of this name"):
+            it.resolve(Location.parse("/main.go:1"))
+
+
+def test_parts_of_a_path_match_whole() -> None:
+    with resolver(["/src/server/handler.go"]) as it:
+        for written in ("andler.go:1", "rver/handler.go:1", "src/handler.go:1"):
+            with pytest.raises(LocationError, match="no source file of this name"):
+                it.resolve(Location.parse(written))
+
+
+def test_only_whole_folders_are_taken_for_a_checkouts() -> None:
+    sources = ["/x/my-vendor/a.go", "/x/other/a.go"]
+    with resolver(sources) as it:
+        assert it.resolve(Location.parse("my-vendor/a.go:1")).file == "/x/my-vendor/a.go"
+
+
+def test_a_file_that_is_not_there_lists_those_with_a_similar_name() -> None:
+    sources = ["/src/a/handler.go", "/src/b/handlers.go", "/src/c/zzz.go"]
+    with resolver(sources) as it, pytest.raises(LocationError) as caught:
+        it.resolve(Location.parse("handlr.go:1"))
+    assert set(caught.value.candidates) == set(sources[:2])
+
+
+def test_long_lists_of_candidates_are_cut() -> None:
+    sources = [f"/src/{number}/a.go" for number in range(30)]
+    with (
+        resolver(sources) as it,
+        pytest.raises(LocationError, match="more than one file") as caught,
+    ):
+        it.resolve(Location.parse("a.go:1"))
+    assert len(caught.value.candidates) == 13
+    assert caught.value.candidates[-1] == "… and 18 more"
+
+
+def test_a_text_cannot_be_looked_up_where_the_source_is_not_here() -> None:
+    with (
+        resolver(["/not/on/this/machine/a.go"]) as it,
+        pytest.raises(LocationError, match="source is not on this machine"),
+    ):
+        it.resolve(Location.parse("a.go", at="text"))

@@ -1,0 +1,73 @@
+"""Hits, frames and stacks as people see them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_kdelve.hits.model import Frame, Request, Stack
+from tests.unit.builders import make_hit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HANDLERS = "k8s.io/apiserver/pkg/endpoints/handlers"
+STACK = Stack(
+    (
+        Frame(f"{HANDLERS}.createHandler.func1.2", "/x/create.go", 10),
+        Frame("k8s.io/apiserver/pkg/registry/generic/registry.(*Store).Create", "/x/store.go", 20),
+        Frame("main.run.functional", "/x/main.go", 30),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "createHandler",
+        "handlers.createHandler",
+        f"{HANDLERS}.createHandler",
+        "handlers.createHandler.func1.2",
+        "(*Store).Create",
+        "registry.(*Store).Create",
+        "Create",
+    ],
+)
+def test_a_function_is_on_the_stack(function: str) -> None:
+    assert function in STACK
+
+
+@pytest.mark.parametrize(
+    "function", ["Handler", "andlers.createHandler", "handlers.create", "main.run", "Store", ""]
+)
+def test_a_function_is_not_on_the_stack(function: str) -> None:
+    """Parts of a name match whole, and only a closure stands for its function."""
+    assert function not in STACK
+
+
+def test_a_stack_has_frames() -> None:
+    assert STACK[0] in STACK
+    assert Frame("main.main", "/x/main.go", 1) not in STACK
+    assert len(STACK) == len(list(STACK)) == 3
+    assert str(STACK).splitlines()[2] == "main.run.functional /x/main.go:30"
+    assert repr(STACK) == (
+        "<Stack, innermost first: handlers.createHandler.func1.2, registry.(*Store).Create, "
+        "main.run.functional>"
+    )
+
+
+def test_a_hit_shows_the_values_asked_for_and_no_others(tmp_path: Path) -> None:
+    """Whole locals may hold secrets."""
+    file = tmp_path / "main.go"
+    file.write_text("package main\n\n\tgetter(ctx)\n")
+    hit = make_hit(
+        file=str(file), line=3, function="main.run", values={"name": "a"}, locals={"token": "s"}
+    )
+    assert hit.source == "getter(ctx)"
+    assert str(hit) == f"{file}:3 main.run"
+    assert repr(hit) == f"<Hit {file}:3 main.run {{'name': 'a'}}>"
+
+
+def test_a_request_is_its_method_and_path() -> None:
+    assert str(Request("GET", "/api", "kdelve-1")) == "GET /api"

@@ -1,0 +1,366 @@
+"""The recorder: shared breakpoints, and stops that become hits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pytest_kdelve.delve import api
+from pytest_kdelve.delve.locations import Place
+from pytest_kdelve.delve.values import Incomplete, Unreadable
+from pytest_kdelve.errors import RPCError, TargetExitedError
+from pytest_kdelve.hits import recorder as module
+from pytest_kdelve.hits.model import Attribution, Hit, Request
+from pytest_kdelve.hits.recorder import Recorder, Subscription
+from tests.unit.fake_delve import (
+    REQUEST_TYPE,
+    FakeClient,
+    FakeFrame,
+    FakeSession,
+    number,
+    request_values,
+    string,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OWN, OTHERS = "kdelve-1", "somebody-1"
+
+
+class Subscriber:
+    """A subscription, and the hits that it got."""
+
+    def __init__(
+        self,
+        *pcs: int,
+        expressions: dict[str, int] | None = None,
+        load_frame: bool = False,
+        by_anyone: bool = False,
+    ) -> None:
+        self.hits: list[Hit] = []
+        self.subscription = Subscription(
+            place=Place("/src/get.go", 74, "handlers.get", pcs),
+            expressions=expressions or {},
+            load_frame=load_frame,
+            owns=lambda audit_id: audit_id == OWN,
+            by_anyone=by_anyone,
+            sink=self.hits.append,
+        )
+
+
+class Fake:
+    """A recorder whose target is played by the test."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "Session", FakeSession)
+        self.client = FakeClient()
+        self.recorder = Recorder(lambda: self.client.as_client)
+        self.session = cast("FakeSession", self.recorder._session)  # noqa: SLF001 - the seam
+
+    def add(self, *subscribers: Subscriber) -> None:
+        self.recorder.add([subscriber.subscription for subscriber in subscribers])
+
+    def remove(self, *subscribers: Subscriber) -> None:
+        self.recorder.remove([subscriber.subscription for subscriber in subscribers])
+
+    @property
+    def breakpoint(self) -> api.Breakpoint:
+        [breakpoint_] = self.client.breakpoints.values()
+        return breakpoint_
+
+    def goroutine(self, audit_id: str | None, **values: api.Variable) -> None:
+        """Let the goroutine be in a function that is called by a handler of a request."""
+        self.client.frames = [
+            FakeFrame("registry.Get", {"name": "string"}, values),
+            FakeFrame(
+                "handlers.get", {"req": REQUEST_TYPE}, request_values("req", audit_id=audit_id)
+            ),
+        ]
+
+    def hit(self, address: int, audit_id: str | None = OWN, **values: api.Variable) -> None:
+        self.goroutine(audit_id, **values)
+        self.session.stopped(self.client.stop(address))
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    return Fake(monkeypatch)
+
+
+def test_one_breakpoint_serves_all_subscriptions_at_an_address(fake: Fake) -> None:
+    first = Subscriber(1, expressions={"a": 1, "b": 1})
+    second = Subscriber(1, expressions={"b": 2, "c": 1})
+    fake.add(first)
+    assert fake.breakpoint.variables == ["a", "b"]
+    assert fake.breakpoint.load_locals is None
+    fake.add(second)
+    assert fake.client.count() == {"create_breakpoint": 1, "amend_breakpoint": 1}
+    assert fake.breakpoint.variables == ["a", "b", "c"]
+    fake.remove(first)
+    assert fake.breakpoint.variables == ["b", "c"]
+    fake.remove(second)
+    assert fake.client.breakpoints == {}
+    assert fake.client.count() == {"amend_breakpoint": 1, "clear_breakpoint": 1}
+
+
+def test_whole_frames_are_loaded_for_as_long_as_somebody_wants_them(fake: Fake) -> None:
+    modest, greedy = Subscriber(1), Subscriber(1, load_frame=True)
+    fake.add(modest, greedy)
+    assert fake.breakpoint.load_args == fake.breakpoint.load_locals == api.LoadConfig()
+    fake.remove(greedy)
+    assert fake.breakpoint.load_args is fake.breakpoint.load_locals is None
+
+
+def test_a_place_with_several_addresses_has_a_breakpoint_at_each(fake: Fake) -> None:
+    subscriber = Subscriber(1, 2)
+    fake.add(subscriber)
+    assert [b.addrs for b in fake.client.breakpoints.values()] == [[1], [2]]
+    fake.remove(subscriber)
+    assert fake.client.breakpoints == {}
+
+
+def test_of_several_subscriptions_none_stays_where_one_fails(fake: Fake) -> None:
+    """The breakpoint that was there before is as it was."""
+    before = Subscriber(1, expressions={"a": 1})
+    fake.add(before)
+    fake.client.refused = {3}
+    with pytest.raises(RPCError, match="could not set a breakpoint at 0x3"):
+        fake.add(Subscriber(1, expressions={"b": 1}), Subscriber(2), Subscriber(2, 3))
+    assert fake.breakpoint.addrs == [1]
+    assert fake.breakpoint.variables == ["a"]
+    fake.client.refused = set()
+    fake.add(Subscriber(2))
+    assert len(fake.client.breakpoints) == 2
+
+
+def test_a_hit_has_what_delve_collected(fake: Fake) -> None:
+    subscriber = Subscriber(1, expressions={"name": 1, "len(x)": 1}, load_frame=True)
+    fake.add(subscriber)
+    fake.goroutine(OWN)
+    fake.client.frames[0].values = {"name": string("etcd"), "len(x)": number(3)}
+    fake.session.stopped(fake.client.stop(1, goroutine=12))
+    [hit] = subscriber.hits
+    assert (hit.file, hit.line, hit.function, hit.goroutine) == ("/src/get.go", 74, *
+            ("registry.Get", 12))  # fmt: skip
+    assert hit.values == {"name": "etcd", "len(x)": 3}, "by order, since Delve renames them"
+    assert hit.locals == {"name": "etcd", "len(x)": 3, "local": True}
+    assert [frame.function for frame in hit.stack] == ["registry.Get", "handlers.get"]
+    assert hit.request == Request("GET", "/api", OWN)
+    assert hit.attribution is Attribution.OUTER_FRAME
+    assert hit.is_own
+
+
+@pytest.mark.parametrize(
+    ("audit_id", "is_own"), [(OWN, True), (OTHERS, False), (None, False)], ids=str
+)
+def test_whose_a_hit_is(fake: Fake, audit_id: str | None, *, is_own: bool) -> None:
+    """All are delivered, since hits of others are counted."""
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.hit(1, audit_id)
+    assert [hit.is_own for hit in subscriber.hits] == [is_own]
+
+
+def test_a_goroutine_without_a_request_is_nobodys(fake: Fake) -> None:
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.client.frames = [FakeFrame("controller.run")]
+    fake.session.stopped(fake.client.stop(1))
+    [hit] = subscriber.hits
+    assert hit.request is None
+    assert hit.attribution is Attribution.NONE
+    assert not hit.is_own
+
+
+def test_the_second_hit_at_a_place_needs_no_call(fake: Fake) -> None:
+    """Where the request is comes with the stop, once it is known: one RPC a hit."""
+    subscriber = Subscriber(1, expressions={"name": 1})
+    fake.add(subscriber)
+    fake.hit(1, OTHERS, name=string("a"))
+    assert fake.breakpoint.variables == [
+        'runtime.frame(1).req.Header["Audit-Id"]',
+        "runtime.frame(1).req.Method",
+        "runtime.frame(1).req.URL.Path",
+        "name",
+    ]
+    fake.client.count()
+    fake.hit(1, OWN, name=string("b"))
+    fake.hit(1, None, name=string("c"))
+    assert fake.client.count() == {}
+    assert [hit.is_own for hit in subscriber.hits] == [False, True, False]
+    assert [hit.values["name"] for hit in subscriber.hits] == ["a", "b", "c"]
+
+
+def test_what_was_learned_at_a_place_outlives_its_breakpoint(fake: Fake) -> None:
+    first, second = Subscriber(1), Subscriber(1)
+    fake.add(first)
+    fake.hit(1)
+    fake.remove(first)
+    fake.add(second)
+    fake.client.count()
+    fake.hit(1)
+    assert fake.client.count() == {}
+    assert second.hits[0].is_own
+    assert len(first.hits) == 1
+
+
+def test_another_way_to_the_same_place_is_looked_into_again(fake: Fake) -> None:
+    """There the function with the request is another frame, and the name means another one."""
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.hit(1)
+    values = request_values("r", audit_id=OWN, path="/apis")
+    fake.client.frames = [
+        FakeFrame("registry.Get"),
+        FakeFrame("registry.List", {}, request_values("req", path="/not/a/request")),
+        FakeFrame("handlers.list", {"r": REQUEST_TYPE}, values),
+    ]
+    fake.session.stopped(fake.client.stop(1))
+    assert [str(hit.request) for hit in subscriber.hits] == ["GET /api", "GET /apis"]
+    assert subscriber.hits[1].is_own
+
+
+def test_all_threads_of_one_stop_are_delivered(fake: Fake) -> None:
+    """Learning from the first one changes what is collected, but not what was."""
+    here, there = Subscriber(1, expressions={"name": 1}), Subscriber(2, expressions={"x": 1})
+    fake.add(here, there)
+    fake.goroutine(OWN, name=string("a"), x=number(1))
+    threads = [
+        fake.client.stop(1, goroutine=1),
+        api.Thread(goroutine_id=2),
+        fake.client.stop(1, goroutine=3),
+        fake.client.stop(2, goroutine=4),
+    ]
+    unknown = api.Thread(goroutine_id=5, breakpoint=api.Breakpoint(id=-1))
+    fake.session.stopped(*threads, unknown)
+    assert [hit.goroutine for hit in here.hits] == [1, 3]
+    assert [hit.goroutine for hit in there.hits] == [4]
+    assert [hit.values for hit in here.hits] == [{"name": "a"}] * 2
+    assert there.hits[0].values == {"x": 1}
+    assert all(hit.is_own for hit in (*here.hits, *there.hits))
+
+
+def test_a_stop_without_threads_is_no_hit(fake: Fake) -> None:
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.session.stopped()
+    assert subscriber.hits == []
+
+
+def test_each_subscription_gets_its_own_values(fake: Fake) -> None:
+    first, second = Subscriber(1, expressions={"a": 1}), Subscriber(1, expressions={"b": 1})
+    fake.add(first, second)
+    fake.hit(1, a=number(1), b=number(2))
+    assert first.hits[0].values == {"a": 1}
+    assert second.hits[0].values == {"b": 2}
+
+
+CUT = string("kube", length=10)
+WHOLE = string("kubernetes")
+
+
+def cut_first(fake: Fake, then: Callable[[], api.Variable]) -> None:
+    """Let a value come incomplete with the stop, and by another way on request."""
+    collected = fake.client.eval
+
+    def eval_(expr: str, scope: api.EvalScope, load: api.LoadConfig) -> api.Variable:
+        if expr != "name":
+            return collected(expr, scope, load)
+        fake.client.calls.append(("eval", expr))
+        fake.client.loads.append(load)
+        return then()
+
+    fake.client.eval = eval_  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("by_anyone", [False, True])
+@pytest.mark.parametrize("audit_id", [OWN, OTHERS])
+def test_an_incomplete_value_is_loaded_once_where_it_counts(
+    fake: Fake, audit_id: str, *, by_anyone: bool
+) -> None:
+    subscriber = Subscriber(1, expressions={"name": 3}, by_anyone=by_anyone)
+    fake.add(subscriber)
+    fake.hit(1, audit_id, name=WHOLE)
+    cut_first(fake, lambda: WHOLE)
+    fake.client.calls.clear()
+    fake.hit(1, audit_id, name=CUT)
+    value = subscriber.hits[1].values["name"]
+    if audit_id == OWN or by_anyone:
+        assert value == "kubernetes"
+        assert fake.client.calls == [("eval", "name")]
+        assert fake.client.loads[-1].max_variable_recurse == 3
+        assert fake.client.loads[-1].max_string_len > 10
+    else:
+        assert isinstance(value, Incomplete)
+        assert fake.client.calls == []
+
+
+def test_a_value_that_cannot_be_loaded_whole_is_unreadable(fake: Fake) -> None:
+    def fail() -> api.Variable:
+        raise RPCError("Eval", "unreadable memory")
+
+    subscriber = Subscriber(1, expressions={"name": 1})
+    fake.add(subscriber)
+    cut_first(fake, fail)
+    fake.hit(1, name=CUT)
+    value = subscriber.hits[0].values["name"]
+    assert isinstance(value, Unreadable)
+    assert value.reason == "unreadable memory"
+
+
+def test_a_value_that_cannot_be_evaluated_is_unreadable(fake: Fake) -> None:
+    subscriber = Subscriber(1, expressions={"nmae": 1})
+    fake.add(subscriber)
+    fake.hit(1)
+    value = subscriber.hits[0].values["nmae"]
+    assert isinstance(value, Unreadable)
+    assert value.reason == "eval error: nmae"
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first hit", "later hit"])
+def test_a_stop_without_information_is_a_hit_with_unreadable_values(
+    fake: Fake, *, known: bool
+) -> None:
+    subscriber = Subscriber(1, expressions={"name": 1}, by_anyone=True)
+    fake.add(subscriber)
+    if known:
+        fake.hit(1, name=WHOLE)
+    fake.goroutine(OWN)
+    thread = fake.client.stop(1)
+    thread.breakpoint_info = None
+    fake.session.stopped(thread)
+    hit = subscriber.hits[-1]
+    assert isinstance(hit.values["name"], Unreadable)
+    assert "collected nothing" in hit.values["name"].reason
+    assert len(hit.stack) == 0
+    assert not hit.is_own
+
+
+def test_recording_lasts_as_long_as_its_context(fake: Fake) -> None:
+    subscriber = Subscriber(1)
+
+    def record() -> None:
+        with fake.recorder.recording([subscriber.subscription]):
+            assert fake.breakpoint.addrs == [1]
+            raise KeyError("the test's own")
+
+    with pytest.raises(KeyError, match="the test's own"):
+        record()
+    assert fake.client.breakpoints == {}
+
+
+def test_the_end_of_the_target_is_said_to_everybody(fake: Fake) -> None:
+    """To who stops, too: hits may have been missed."""
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.session.ended = TargetExitedError("the debugged process is gone", status=2)
+    for ask in (
+        fake.recorder.check,
+        fake.recorder.settle,
+        lambda: fake.add(Subscriber(2)),
+        lambda: fake.remove(subscriber),
+    ):
+        with pytest.raises(TargetExitedError, match="is gone"):
+            ask()

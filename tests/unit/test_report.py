@@ -1,0 +1,247 @@
+"""What a failed expectation says, compared as whole text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from pytest_kdelve.delve.locations import Location, Place
+from pytest_kdelve.delve.values import Constant, Unreadable
+from pytest_kdelve.hits.expectations import judge
+from pytest_kdelve.hits.model import Hit, Request
+from pytest_kdelve.hits.requests import Exchange
+from pytest_kdelve.report.text import expected_text, explain
+from tests.unit.builders import expect, make_hit
+
+EXCHANGES = [Exchange("GET", "/api", "200 OK"), Exchange("POST", "/apis", "ReadTimeout")]
+Explain = Callable[..., str]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    file = tmp_path / "get.go"
+    file.write_text("package handlers\n\nfunc get() {\n\tgetter(ctx, name, req)\n}\n")
+    return Place(str(file), 4, "handlers.get", (1,))
+
+
+@pytest.fixture
+def explained(place: Place) -> Explain:
+    """Judge hits and explain the outcome, with the temporary folder cut out."""
+
+    def explained(
+        hits: Sequence[Hit] = (),
+        *,
+        others: int = 0,
+        exchanges: Sequence[Exchange] = EXCHANGES,
+        **changes: object,
+    ) -> str:
+        location = Location.parse("handlers/get.go", "getter(ctx")
+        wanted = expect(location=location, **changes)
+        outcome = judge(wanted, place, hits, others_count=others)
+        assert not outcome.is_fulfilled
+        text = explain([outcome], exchanges)
+        return text.replace(f"{Path(place.file).parent}/", "")
+
+    return explained
+
+
+def text(indented: str) -> str:
+    return dedent(indented).strip("\n")
+
+
+def test_never_reached(explained: Explain) -> None:
+    assert explained() == text("""
+        Expected at least 1 hit by this test's requests, but there was none:
+          handlers/get.go at 'getter(ctx'
+          is get.go:4 in handlers.get
+              2 | 
+              3 | func get() {
+            > 4 |     getter(ctx, name, req)
+              5 | }
+          Nothing reached it.
+
+        This test's requests:
+            GET /api -> 200 OK
+            POST /apis -> ReadTimeout
+    """)  # noqa: W291 - an empty line of the source
+
+
+def test_reached_with_other_values(explained: Explain) -> None:
+    hits = [
+        make_hit(
+            values={"name": "etcd", "verdict": Constant(2, "DecisionNoOpinion"), "reason": ""}
+        ),
+        make_hit(
+            values={"name": "kubernetes", "verdict": 1, "reason": Unreadable("nil pointer")},
+            goroutine=9,
+            request=None,
+        ),
+    ]
+    wanted = {
+        "name": "kubernetes",
+        "verdict": lambda value: value == 1,
+        "reason": re.compile("RBAC"),
+    }
+    assert explained(hits, locals=wanted) == text("""
+        Expected at least 1 hit by this test's requests, but there was none:
+          handlers/get.go at 'getter(ctx'
+            with name == 'kubernetes'
+            with verdict accepted by <lambda>
+            with reason matching re.compile('RBAC')
+          is get.go:4 in handlers.get
+              2 | 
+              3 | func get() {
+            > 4 |     getter(ctx, name, req)
+              5 | }
+          2 hits with other values:
+            GET /api (goroutine 7)
+              name
+                expected 'kubernetes'
+                was      'etcd'
+              verdict
+                expected accepted by <lambda>
+                was      DecisionNoOpinion (2)
+              reason
+                expected re.compile('RBAC')
+                was      ''
+            goroutine 9
+              reason: it could not be evaluated
+                expected re.compile('RBAC')
+                was      (unreadable: nil pointer)
+          1 hit of these could not be compared, so might count.
+
+        This test's requests:
+            GET /api -> 200 OK
+            POST /apis -> ReadTimeout
+    """)  # noqa: W291
+
+
+def test_only_hits_of_others(explained: Explain) -> None:
+    assert explained(others=12, exchanges=EXCHANGES[:1]) == text("""
+        Expected at least 1 hit by this test's requests, but there was none:
+          handlers/get.go at 'getter(ctx'
+          is get.go:4 in handlers.get
+              2 | 
+              3 | func get() {
+            > 4 |     getter(ctx, name, req)
+              5 | }
+          Only others reached it: 12 hits by other requests or goroutines.
+
+        This test's requests:
+            GET /api -> 200 OK
+    """)  # noqa: W291
+
+
+def test_too_many(explained: Explain) -> None:
+    hits = [make_hit(request=Request("GET", f"/api/{n}", "")) for n in range(7)]
+    assert explained(hits, count=range(1, 3), exchanges=EXCHANGES[:1]) == text("""
+        Expected 1 to 2 hits by this test's requests, but there were 7 hits:
+          handlers/get.go at 'getter(ctx'
+          is get.go:4 in handlers.get
+              2 | 
+              3 | func get() {
+            > 4 |     getter(ctx, name, req)
+              5 | }
+          7 hits as described:
+            GET /api/0 (goroutine 7)
+            GET /api/1 (goroutine 7)
+            GET /api/2 (goroutine 7)
+            GET /api/3 (goroutine 7)
+            GET /api/4 (goroutine 7)
+            … and 2 more
+
+        This test's requests:
+            GET /api -> 200 OK
+    """)  # noqa: W291
+
+
+def test_too_few(explained: Explain) -> None:
+    said = explained([make_hit()], count=range(2, 3))
+    assert said.startswith(
+        "Expected exactly 2 hits by this test's requests, but there was 1 hit:\n"
+    )
+    assert "\n  1 hit as described:\n    GET /api (goroutine 7)\n\n" in said
+
+
+def test_hits_of_others_beside_own_ones(explained: Explain) -> None:
+    said = explained([make_hit()], others=1, count=range(2, 3))
+    assert "(goroutine 7)\n  Not counted: 1 hit by other requests or goroutines.\n" in said
+
+
+def test_a_hit_where_none_was_expected(explained: Explain) -> None:
+    said = explained([make_hit()], count=range(1))
+    assert said.startswith("Expected no hit by this test's requests, but there was 1 hit:\n")
+
+
+def test_a_condition(explained: Explain) -> None:
+    hit = make_hit(values={'name == "a"': False, "name": "b"})
+    assert explained([hit], when='name == "a"', locals={"name": "b"}, exchanges=[]) == text("""
+        Expected at least 1 hit by this test's requests, but there was none:
+          handlers/get.go at 'getter(ctx'
+            when name == "a"
+            with name == 'b'
+          is get.go:4 in handlers.get
+              2 | 
+              3 | func get() {
+            > 4 |     getter(ctx, name, req)
+              5 | }
+          1 hit with other values:
+            GET /api (goroutine 7)
+              name == "a"
+                expected True
+                was      False
+
+        This test made no request through `api` or `kube_client`.
+    """)  # noqa: W291
+
+
+@pytest.mark.parametrize(
+    ("changes", "whose"),
+    [({"during": "startup"}, "during start-up"), ({"by": "anyone"}, "by anyone")],
+)
+def test_where_requests_do_not_matter_none_are_missed(
+    explained: Explain, changes: dict[str, str], whose: str
+) -> None:
+    said = explained(exchanges=[], **changes)
+    assert said.startswith(f"Expected at least 1 hit {whose}, but there was none:\n")
+    assert said.endswith("\n  Nothing reached it.")
+
+
+def test_several_expectations(place: Place) -> None:
+    outcomes = [judge(expect(), place, [], others_count=0) for _ in range(2)]
+    said = explain(outcomes, EXCHANGES)
+    assert said.count("Expected at least 1 hit") == 2
+    assert said.count("This test's requests:") == 1
+
+
+def test_long_values_are_shortened(explained: Explain) -> None:
+    hits = [make_hit(values={"name": "y" * 5000}) for _ in range(6)]
+    said = explained(hits, locals={"name": "x" * 5000})
+    assert f"\n    with name == '{'x' * 298}…\n" in said
+    assert f"\n        was      '{'y' * 298}…\n" in said
+    assert "\n    … and 1 more\n" in said
+    assert len(said) < 5000
+
+
+def test_a_secret_is_blotted_out_before_it_is_cut(explained: Explain) -> None:
+    """Half a key has no end to tell it by, so all that follows would go with it."""
+    key = f"-----BEGIN PRIVATE KEY-----{'k' * 500}-----END PRIVATE KEY-----"
+    said = explained([make_hit(values={"name": key})], locals={"name": "x"})
+    assert "was      '(redacted)'\n" in said
+    assert said.endswith("POST /apis -> ReadTimeout")
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [
+        (re.compile("a|b", re.IGNORECASE), "re.compile('a|b', re.IGNORECASE)"),
+        (len, "accepted by len"),
+        ({"a": None}, "{'a': None}"),
+    ],
+)
+def test_expected_values_are_said_as_they_were_written(expected: object, said: str) -> None:
+    assert expected_text(expected) == said
