@@ -40,6 +40,13 @@ class HitList(Sequence["Hit"]):
         with self._changed:
             return len(self._hits)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment] # it grows
+
     def __repr__(self) -> str:
         return f"[{', '.join(map(str, self))}]"
 

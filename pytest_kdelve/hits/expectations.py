@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_kdelve.delve.values import Incomplete, Unreadable
+from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 By = Literal["test", "anyone"]
 During = Literal["test", "startup"]
+
+
+def check_by(by: object) -> None:
+    """Raise ``UsageError`` for what is not in ``By``."""
+    if by not in get_args(By):
+        raise UsageError(f"by={by!r}; it is 'test' or 'anyone'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

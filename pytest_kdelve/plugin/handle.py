@@ -10,6 +10,7 @@ from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import KdelveError
 from pytest_kdelve.hits.collected import HitList
+from pytest_kdelve.hits.expectations import check_by
 from pytest_kdelve.hits.model import Stack
 from pytest_kdelve.hits.recorder import Subscription
 
@@ -65,9 +66,10 @@ class Kdelve:
         ``locals`` are Delve expressions; without them all arguments and local variables are
         loaded. Values are loaded one level deep; name an expression for what lies deeper.
         ``when`` is a condition in the same language. ``stack=False`` leaves the stacks out.
-        Raises ``LocationError``, and ``KdelveError`` at the end where the condition could not be
-        evaluated.
+        Raises ``LocationError``, ``UsageError`` for another ``by``, and ``KdelveError`` at the end
+        where the condition could not be evaluated.
         """
+        check_by(by)
         place = self._debugged.recorder.resolve(Location.parse(location, at))
         chosen = _Chosen(when=when, by=by, stack=stack)
         subscription = Subscription(

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.errors import LocationError, UsageError
-from pytest_kdelve.hits.expectations import By, During, Expectation
+from pytest_kdelve.hits.expectations import By, During, Expectation, check_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,8 +93,7 @@ def _hits(
     for name, value in (("at", at), ("when", when)):
         if value is not None:
             _check_text(name, value)
-    if by not in get_args(By):
-        raise UsageError(f"by={by!r}; it is 'test' or 'anyone'")
+    check_by(by)
     if during not in get_args(During):
         raise UsageError(f"during={during!r}; it is 'test' or 'startup'")
     if timeout is not None and not _is_seconds(timeout):

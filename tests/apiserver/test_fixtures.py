@@ -5,7 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import stat
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -13,7 +13,7 @@ import requests
 from kubernetes import client as k8s
 from kubernetes import config as k8s_config
 
-from pytest_kdelve.errors import DelveError, KdelveError, LocationError
+from pytest_kdelve.errors import DelveError, KdelveError, LocationError, UsageError
 from pytest_kdelve.hits.model import Attribution
 
 if TYPE_CHECKING:
@@ -191,6 +191,12 @@ def test_a_watch_at_a_place_that_does_not_exist_is_an_error(kdelve: Kdelve) -> N
         pytest.raises(LocationError, match="no line of it has this text"),
         kdelve.watch(GETTER, at="getter(nothing)"),
     ):
+        pytest.fail("the block must not be entered")
+
+
+def test_a_watch_of_nobody_is_an_error(kdelve: Kdelve) -> None:
+    nobody: Any = "nobody"
+    with pytest.raises(UsageError, match="it is 'test' or 'anyone'"), kdelve.watch("f", by=nobody):
         pytest.fail("the block must not be entered")
 
 

@@ -84,3 +84,13 @@ def test_by_anyone_all_hits_count() -> None:
     collected.add(make_hit(is_own=True))
     assert len(collected.own) == 2
     assert collected.others_count == 0
+
+
+def test_a_list_of_hits_compares_with_a_list() -> None:
+    hits = HitList()
+    assert hits == []
+    hit = make_hit()
+    hits.append(hit)
+    assert hits == [hit]
+    assert hits != []
+    assert hits != "hits"
