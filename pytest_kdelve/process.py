@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 import subprocess
 import time
@@ -53,7 +54,8 @@ class ChildProcess:
         except OSError as error:
             message = f"{name} could not be started: {error}\n  argv: {shlex.join(self.argv)}"
             raise ProcessError(message) from error
-        self._family = {psutil.Process(self._popen.pid)}
+        self._process = psutil.Process(self._popen.pid)
+        self._family = {self._process}
 
     @property
     def pid(self) -> int:
@@ -96,24 +98,36 @@ class ChildProcess:
         return explain(message, argv=self.argv, log=self.log)
 
     def stop(self, *, timeout: float = 10.0) -> None:
-        """End the process with all its descendants, by SIGTERM and then by SIGKILL.
+        """End the process by SIGTERM, then by SIGKILL; its descendants end with it.
 
         Raises ``ProcessTimeoutError`` where something is left even then.
         """
-        for process in tuple(self._family):
-            self._family.update(_descendants(process))
+        self._find_family()
         if self.is_running():
             self._popen.terminate()
-            _wait_gone(self._family, timeout)
-        for process in self._family:
-            _kill(process)
-        left = _wait_gone(self._family, timeout)
-        if self.is_running():
-            self._popen.kill()
-        self._popen.wait(timeout)
-        if left:
-            pids = ", ".join(str(process.pid) for process in left)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(timeout)
+        if not poll(self._kill_family, timeout=timeout):
+            pids = ", ".join(str(process.pid) for process in self._family if _is_alive(process))
             raise ProcessTimeoutError(f"{self.name} left processes that do not end: {pids}")
+
+    def _kill_family(self) -> bool:
+        """Kill what is left; whether nothing was."""
+        self._find_family()
+        left = [process for process in self._family if _is_alive(process)]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        # This asks for the exit status, too, so that no zombie is left.
+        return not self.is_running() and not left
+
+    def _find_family(self) -> None:
+        for process in tuple(self._family):
+            self._family.update(_descendants(process))
+        # The kernel gives no process the id of a session that has members. So if the leader's id
+        # is another process's now, then the session is over, and that one's is none of ours.
+        if self._process.is_running() or not psutil.pid_exists(self.pid):
+            self._family.update(_session_members(self.pid))
 
 
 def _descendants(process: psutil.Process) -> list[psutil.Process]:
@@ -123,21 +137,22 @@ def _descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _kill(process: psutil.Process) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.kill()
+def _session_members(session: int) -> list[psutil.Process]:
+    """Return also those whose parents have ended, and that are nobody's descendants by now."""
+    members = []
+    for pid in psutil.pids():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getsid(pid) == session:
+                members.append(psutil.Process(pid))
+    return members
 
 
-def _wait_gone(processes: set[psutil.Process], timeout: float) -> list[psutil.Process]:
-    _gone, alive = psutil.wait_procs(processes, timeout=timeout)
-    return [process for process in alive if not _is_zombie(process)]
-
-
-def _is_zombie(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
+    """Whether it runs; an orphan stays a zombie for as long as init does not ask for its status."""
     try:
-        return process.status() == psutil.STATUS_ZOMBIE
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
-        return True
+        return False
 
 
 def poll(condition: Callable[[], bool], *, timeout: float) -> bool:

@@ -10,7 +10,7 @@ from pytest_kdelve.delve import api
 from pytest_kdelve.delve.rpc import Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class _BreakpointOut(msgspec.Struct):
 
 
 class _BreakpointsOut(msgspec.Struct):
-    breakpoints: list[api.Breakpoint] | None = msgspec.field(name="Breakpoints")
+    breakpoints: list[api.Breakpoint] | None = msgspec.field(default=None, name="Breakpoints")
 
 
 class _VariableOut(msgspec.Struct):
@@ -35,39 +35,40 @@ class _VariableOut(msgspec.Struct):
 
 
 class _VariablesOut(msgspec.Struct):
-    variables: list[api.Variable] | None = msgspec.field(name="Variables")
+    variables: list[api.Variable] | None = msgspec.field(default=None, name="Variables")
 
 
 class _ArgsOut(msgspec.Struct):
-    args: list[api.Variable] | None = msgspec.field(name="Args")
+    args: list[api.Variable] | None = msgspec.field(default=None, name="Args")
 
 
 class _SourcesOut(msgspec.Struct):
-    sources: list[str] | None = msgspec.field(name="Sources")
+    sources: list[str] | None = msgspec.field(default=None, name="Sources")
 
 
 class _FuncsOut(msgspec.Struct):
-    funcs: list[str] | None = msgspec.field(name="Funcs")
+    funcs: list[str] | None = msgspec.field(default=None, name="Funcs")
 
 
 class _LocationsOut(msgspec.Struct):
-    locations: list[api.Location] | None = msgspec.field(name="Locations")
+    locations: list[api.Location] | None = msgspec.field(default=None, name="Locations")
 
 
 class _StackOut(msgspec.Struct):
-    locations: list[api.Stackframe] | None = msgspec.field(name="Locations")
+    locations: list[api.Stackframe] | None = msgspec.field(default=None, name="Locations")
 
 
 class _DisassembleOut(msgspec.Struct):
-    disassemble: list[api.AsmInstruction] | None = msgspec.field(name="Disassemble")
+    disassemble: list[api.AsmInstruction] | None = msgspec.field(default=None, name="Disassemble")
 
 
 class Client:
     """One connection to a headless Delve with API version 2.
 
     All calls but ``command`` and ``state`` need a stopped target: sent while it runs, they wedge
-    this connection on the server's side until the target stops by itself. Use a second ``Client``
-    to halt. Every method raises ``DelveError`` in one of its forms.
+    this connection on the server's side until the target stops by itself. ``request_halt`` ends a
+    ``continue_`` of this connection; to ``halt`` takes a second one. Every method raises
+    ``DelveError`` in one of its forms.
     """
 
     def __init__(self, host: str, port: int, *, timeout: float = DEFAULT_TIMEOUT) -> None:
@@ -110,13 +111,30 @@ class Client:
         out = self._connection.call("Command", {"name": name}, _StateOut, timeout=timeout)
         return out.state
 
-    def continue_(self) -> api.DebuggerState:
-        """Resume the target until it stops; no deadline, since a target may run for ever."""
-        return self.command("continue")
+    def continue_(self, *, sent: Callable[[], None] | None = None) -> api.DebuggerState:
+        """Resume the target until it stops; no deadline, since a target may run for ever.
+
+        ``sent`` is called as soon as ``request_halt`` may be used.
+        """
+        call = self._connection.call
+        return call("Command", {"name": "continue"}, _StateOut, timeout=None, sent=sent).state
+
+    def request_halt(self) -> None:
+        """Stop the target for which ``continue_`` waits in another thread, and return at once.
+
+        Delve reads it once the target has been resumed, so it does not come too early, as a
+        ``halt`` on another connection may.
+        """
+        self._connection.post("Command", {"name": "halt"})
 
     def halt(self) -> api.DebuggerState:
         """Stop the target; send it on another connection than the one that waits."""
         return self.command("halt", timeout=self._timeout)
+
+    def switch_thread(self, thread_id: int) -> None:
+        """Select a thread, and its goroutine, for the commands that move only one."""
+        params = {"name": "switchThread", "threadID": thread_id}
+        self._call("Command", _StateOut, params)
 
     def detach(self, *, kill: bool) -> None:
         """End the debug session; Delve kills a process that it started in either case."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _FILE = re.compile(r"(?P<file>[^:]+\.(?:go|s))(?::(?P<line>\d+))?")
 _FUNCTION = re.compile(r"(?P<function>[^:\s]+?)(?::(?P<line>\d+))?")
+_BEFORE_IMPORT_PATH = re.compile(r"^(?:.*/)?(?:staging/src|vendor)/")
+_TYPE_ARGUMENTS = re.compile(r"\[.*\]")
 _MOST_CANDIDATES = 12
 #: How far from a line without a statement the nearest lines with one are looked for.
 _NEARBY = 12
@@ -107,7 +109,7 @@ class Resolver:
         return self._in_function(location, self._find_function(location))
 
     def _find_files(self, location: Location) -> list[str]:
-        wanted = path_parts(re.sub(r"^.*\b(?:staging/src|vendor)/", "", location.name))
+        wanted = path_parts(_BEFORE_IMPORT_PATH.sub("", location.name))
         if location.name.startswith("/"):
             found = [path for path, _ in self._sources if path == location.name]
         else:
@@ -125,7 +127,7 @@ class Resolver:
     def _in_files(self, location: Location, files: Sequence[str]) -> Place:
         if location.at is not None:
             lines = [(file, line) for file in files for line in _lines_with(location.at, file)]
-            return self._with_text(location, files, lines)
+            return self._with_text(location, files, lines, location.line)
         if len(files) > 1:
             lines = [(file, location.line or 0) for file in files]
             message = f"{location} means more than one file; write more of the path:"
@@ -133,9 +135,13 @@ class Resolver:
         return self._with_statement(location, files[0], location.line or 0)
 
     def _with_text(
-        self, location: Location, files: Sequence[str], lines: Sequence[tuple[str, int]]
+        self,
+        location: Location,
+        files: Sequence[str],
+        lines: Sequence[tuple[str, int]],
+        wanted: int | None,
     ) -> Place:
-        numbered = [found for found in lines if location.line in {None, found[1]}]
+        numbered = [found for found in lines if wanted in {None, found[1]}]
         if len(numbered) == 1:
             return self._with_statement(location, *numbered[0])
         if numbered:
@@ -145,7 +151,7 @@ class Resolver:
                 candidates=_describe(numbered),
             )
         if lines:
-            message = f"{location}: the text does not stand on line {location.line}, but on:"
+            message = f"{location}: the text does not stand on line {wanted}, but on:"
             raise LocationError(message, candidates=_describe(lines))
         if not any(source_lines(file) for file in files):
             message = f"{location}: the source is not on this machine, so at= cannot be looked up:"
@@ -180,7 +186,8 @@ class Resolver:
         """Leave the closures that begin on a line to their own names.
 
         For ``f := func() {`` Delve gives the assignment and the closure's entry, which would be
-        two hits, the second one before the closure's variables are there.
+        two hits, the second one before the closure's variables are there. The same holds for the
+        body of a loop over a function.
         """
         if len(place.pcs) == 1:
             return place
@@ -188,7 +195,7 @@ class Resolver:
         outer = {
             pc: name
             for pc, name in functions.items()
-            if not any(name.startswith(f"{other}.") for other in functions.values())
+            if not any(_is_inside(name, other) for other in functions.values())
         }
         return Place(place.file, place.line, next(iter(outer.values())), tuple(outer))
 
@@ -203,12 +210,17 @@ class Resolver:
         )
         return [number for number in found if number is not None]
 
-    def _find_function(self, location: Location) -> str:
+    def _find_function(self, location: Location) -> list[str]:
+        """Return a function's full name; those of all its instances where it is generic."""
         tail = location.name.rpartition(".")[2]
-        names = self._client.list_functions(re.escape(tail) + "$")
-        found = [name for name in names if has_suffix(name, location.name)]
-        if len(found) == 1:
-            return found[0]
+        names = self._client.list_functions(re.escape(tail) + r"(\[.*\])?$")
+        found = [
+            name
+            for name in names
+            if has_suffix(name, location.name) or has_suffix(_generic(name), location.name)
+        ]
+        if len({_generic(name) for name in found}) == 1:
+            return found
         if found:
             message = f"{location} means more than one function; write more of the name:"
             raise LocationError(message, candidates=_some(found))
@@ -216,16 +228,21 @@ class Resolver:
         last = self._client.list_functions(r"[./)]" + re.escape(tail.strip("()*")) + "$")
         raise LocationError(message, candidates=_some(last))
 
-    def _in_function(self, location: Location, function: str) -> Place:
-        entry = self._entry(function)
+    def _in_function(self, location: Location, functions: Sequence[str]) -> Place:
+        entries = [self._entry(function) for function in functions]
+        entry = replace(entries[0], pcs=tuple(pc for each in entries for pc in each.pcs))
         if location.at is None and location.line is None:
             return entry
         first, last = self._extent(entry)
+        line = None if location.line is None else first + location.line
+        if line is not None and line > last:
+            message = f"{location}: the function's last line is its line {last - first}:"
+            raise LocationError(message, candidates=_describe([(entry.file, last)]))
         if location.at is not None:
             lines = _lines_with(location.at, entry.file, range(first, last + 1))
-            inside = Location(location.name, is_file=False, at=location.at)
-            return self._with_text(inside, [entry.file], [(entry.file, line) for line in lines])
-        return self._with_statement(location, entry.file, first + (location.line or 0))
+            found = [(entry.file, number) for number in lines]
+            return self._with_text(location, [entry.file], found, line)
+        return self._with_statement(location, entry.file, line or first)
 
     def _entry(self, function: str) -> Place:
         # Delve does not parse every name that it has, such as those of nested closures, but finds
@@ -262,6 +279,15 @@ def has_suffix(function: str, suffix: str) -> bool:
         return False
     rest = function.removesuffix(suffix)
     return not rest or rest[-1] in "/." or suffix[0] in "/."
+
+
+def _generic(function: str) -> str:
+    """Return a function's name as it is in the source, without the types that it was made for."""
+    return _TYPE_ARGUMENTS.sub("", function)
+
+
+def _is_inside(function: str, outer: str) -> bool:
+    return function.startswith((f"{outer}.", f"{outer}-range"))
 
 
 def _to_place(found: api.Location) -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import socket
 import threading
 import time
@@ -14,19 +15,22 @@ import msgspec
 from pytest_kdelve.delve.api import Reply
 from pytest_kdelve.errors import (
     DelveConnectionError,
+    DelveError,
     DelveTimeoutError,
     ProtocolError,
     RPCError,
+    TargetExitedError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 T = TypeVar("T")
 
 #: A reply longer than this is a fault, not data: whole locals of a kube-apiserver frame are 280 KB.
 MAX_REPLY_BYTES = 256 * 1024 * 1024
 _RECEIVE_BYTES = 256 * 1024
+_EXITED = re.compile(r"Process \d+ has exited with status (?P<status>-?\d+)")
 
 
 class Connection:
@@ -48,6 +52,7 @@ class Connection:
         self._buffer = bytearray()
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
 
     def close(self) -> None:
         """End the connection; a waiting call fails with ``DelveConnectionError``."""
@@ -56,32 +61,58 @@ class Connection:
         self._socket.close()
 
     def call(
-        self, method: str, params: Mapping[str, Any], result: type[T], *, timeout: float | None
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        result: type[T],
+        *,
+        timeout: float | None,
+        sent: Callable[[], None] | None = None,
     ) -> T:
-        """Call ``RPCServer.method`` and decode its result.
+        """Call ``RPCServer.method`` and decode its result; ``sent`` is called in between.
 
         ``timeout`` is in seconds; None waits until the reply or until ``close``, which only a
         call that resumes the target has a reason for. Raises ``RPCError`` with Delve's own text,
-        ``DelveTimeoutError``, ``DelveConnectionError`` or ``ProtocolError``.
+        ``TargetExitedError``, ``DelveTimeoutError``, ``DelveConnectionError`` or ``ProtocolError``.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise DelveTimeoutError(self._timed_out(method, "another call was still waiting"))
         try:
-            call_id = next(self._ids)
-            request = {"method": f"RPCServer.{method}", "params": [params], "id": call_id}
-            self._send(method, msgspec.json.encode(request), deadline)
+            call_id, request = self._request(method, params)
+            self._send(method, request, deadline)
+            if sent:
+                sent()
             reply = self._receive(method, call_id, deadline)
         finally:
             self._lock.release()
         if reply.error:
-            raise RPCError(method, str(reply.error))
+            raise _refused(method, str(reply.error))
         return self._decode(reply.result, result, f"the result of {method}")
+
+    def post(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a call while another thread waits for the reply of its own.
+
+        Delve reads it after what was sent before. The reply is dropped, as that of a call that
+        timed out.
+        """
+        _, request = self._request(method, params)
+        try:
+            with self._sending:
+                self._socket.sendall(request)
+        except OSError as error:
+            raise self._broke(method, error) from error
+
+    def _request(self, method: str, params: Mapping[str, Any]) -> tuple[int, bytes]:
+        call_id = next(self._ids)
+        request = {"method": f"RPCServer.{method}", "params": [params], "id": call_id}
+        return call_id, msgspec.json.encode(request)
 
     def _send(self, method: str, data: bytes, deadline: float | None) -> None:
         try:
             self._set_timeout(deadline)
-            self._socket.sendall(data)
+            with self._sending:
+                self._socket.sendall(data)
         except TimeoutError as error:
             raise DelveTimeoutError(self._timed_out(method, "sending it took too long")) from error
         except OSError as error:
@@ -131,7 +162,7 @@ class Connection:
     def _decode(self, data: bytes | msgspec.Raw, type_: type[T], what: str) -> T:
         try:
             return msgspec.json.decode(data, type=type_)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             message = f"{what} from {self.address} is not Delve's JSON-RPC: {error}"
             raise ProtocolError(message) from error
 
@@ -142,3 +173,10 @@ class Connection:
         return DelveConnectionError(
             f"the connection to Delve at {self.address} broke during {method}: {why}"
         )
+
+
+def _refused(method: str, text: str) -> DelveError:
+    exited = _EXITED.search(text)
+    if exited:
+        return TargetExitedError(f"{method}: {text}", status=int(exited["status"]))
+    return RPCError(method, text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import socket
 from dataclasses import dataclass
@@ -43,7 +44,22 @@ class Address:
     @property
     def is_loopback(self) -> bool:
         """Whether nobody outside of this machine can reach it."""
-        return self.host in {"localhost", "::1"} or self.host.startswith("127.")
+        ip = self._ip()
+        return self.host == "localhost" if ip is None else ip.is_loopback
+
+    def reachable(self) -> Address:
+        """Return the address for a client on this machine: loopback for "all interfaces"."""
+        ip = self._ip()
+        if ip is None or not ip.is_unspecified:
+            return self
+        loopback = "127.0.0.1" if isinstance(ip, ipaddress.IPv4Address) else "::1"
+        return Address(loopback, self.port)
+
+    def _ip(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        try:
+            return ipaddress.ip_address(self.host)
+        except ValueError:
+            return None  # A name, or nothing at all.
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -92,9 +108,11 @@ def exec_(
     argv = [str(dlv), "exec", "--headless", f"--listen={listen}", "--api-version=2"]
     argv += ["--accept-multiclient", f"--redirect=stdout:{target_log.with_suffix('.out')}"]
     argv += [f"--redirect=stderr:{target_log}", str(program), "--", *args]
+    # An earlier Delve may have written its address there.
+    written_before = log.stat().st_size if log.exists() else 0
     process = ChildProcess("dlv", argv, log=log, env=env)
     try:
-        address = _wait_for_address(process)
+        address = _wait_for_address(process, written_before).reachable()
         return Server(process, address, _wait_for_symbols(process, address))
     except BaseException:
         process.stop()
@@ -115,11 +133,12 @@ def _check_free(listen: Address) -> None:
             raise PortInUseError(f"{message}; {hint}") from error
 
 
-def _wait_for_address(process: ChildProcess) -> Address:
+def _wait_for_address(process: ChildProcess, written_before: int) -> Address:
     found: list[Address] = []
 
     def listening() -> bool:
-        match = _LISTENING.search(process.log.read_text(encoding="utf-8", errors="replace"))
+        written = process.log.read_bytes()[written_before:]
+        match = _LISTENING.search(written.decode(errors="replace"))
         if match:
             found.append(Address.parse(f"{match['host']}:{match['port']}"))
         return bool(match)

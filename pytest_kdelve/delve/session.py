@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
+import signal
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pytest_kdelve.errors import (
     DelveConnectionError,
     DelveError,
     DelveTimeoutError,
+    RPCError,
     TargetExitedError,
 )
 
@@ -25,8 +29,11 @@ T = TypeVar("T")
 
 #: Seconds for a piece of work on the stopped target, the wait for the stop included.
 DEFAULT_TIMEOUT = 60.0
-#: Seconds between two halts; the first one is lost if it reaches Delve just before the resume.
+#: Seconds between two halts; one is lost where Delve steps over a breakpoint at that moment.
 _HALT_INTERVAL = 0.2
+#: Seconds until it is looked again whether the target has been resumed, and can be halted.
+_RESUME_INTERVAL = 0.005
+_PENDING = re.compile(r"^ShdPnd:\s*(?P<signals>[0-9a-f]+)$", re.MULTILINE)
 
 
 class _Job(Generic[T]):
@@ -37,6 +44,8 @@ class _Job(Generic[T]):
         self.done = threading.Event()
 
     def run(self, client: Client) -> None:
+        if self._error is not None:
+            return
         try:
             self._result.append(self._work(client))
         except BaseException as error:  # noqa: BLE001 - it is raised again for the one who asked
@@ -56,12 +65,13 @@ class _Job(Generic[T]):
 class Session:
     """Keeps a target running from a thread of its own.
 
-    Only that thread uses the first connection, so no call that needs a stopped target can be
-    sent while it runs, which would wedge the connection on Delve's side. A second connection
-    carries nothing but halts. The target stands still until ``start``.
+    Only that thread calls, so no call that needs a stopped target can be sent while it runs, which
+    would wedge the connection on Delve's side. Other threads send nothing but halts, and only
+    while it runs. The target stands still until ``start``.
 
     ``on_stop`` is called in that thread with every state in which the target stopped, whatever
-    the reason, and returns before the target is resumed.
+    the reason, and returns before the target is resumed. Its threads have each hit of a
+    breakpoint exactly once.
     """
 
     def __init__(
@@ -70,26 +80,31 @@ class Session:
         on_stop: Callable[[Client, api.DebuggerState], None],
     ) -> None:
         self._client = connect()
-        self._halter = connect()
         self._on_stop = on_stop
         self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
-        self._resumed = threading.Event()
+        self._is_running = False
+        self._halted_at: float | None = None
+        self._halting = threading.Lock()
+        self._stopped: api.DebuggerState | None = None
         self._lock = threading.Lock()
+        self._starting = threading.RLock()
         self._ended: DelveError | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="kdelve-continue", daemon=True)
 
     def start(self) -> None:
         """Resume the target, and keep it running until it exits or ``close`` is called."""
-        self._thread.start()
+        with self._starting:
+            self._thread.start()
 
     def close(self) -> None:
-        """End the loop and both connections; the target stays as it is at that moment."""
+        """End the loop and the connection; the target stays as it is at that moment."""
         self._closing = True
         self._client.close()
-        self._halter.close()
-        if self._thread.is_alive():
+        if self._is_started:
             self._thread.join(DEFAULT_TIMEOUT)
+        else:
+            self._end(self._closed())
 
     def call(self, work: Callable[[Client], T], *, timeout: float = DEFAULT_TIMEOUT) -> T:
         """Run ``work`` while the target stands still, and return what it returns.
@@ -101,8 +116,9 @@ class Session:
         with self._lock:
             self.check()
             self._jobs.put(job)
-        if not self._thread.is_alive() and self._ended is None:
-            self._serve_jobs()
+        with self._starting:
+            if not self._is_started:
+                self._serve_jobs()
         self._wait(job, time.monotonic() + timeout)
         return job.result()
 
@@ -121,45 +137,93 @@ class Session:
         # It has the client's methods because it forwards to them.
         return cast("Client", _StoppingClient(self))
 
+    @property
+    def _is_started(self) -> bool:
+        return self._thread.ident is not None
+
     def _wait(self, job: _Job[T], deadline: float) -> None:
         while not job.done.is_set():
-            if self._resumed.is_set():
-                # The reply comes only after other calls on the stopped target, so it may be late.
-                # Whatever it says, the job tells whether the target stopped.
-                with contextlib.suppress(DelveError):
-                    self._halter.command("halt", timeout=_HALT_INTERVAL)
-            if not job.done.wait(_HALT_INTERVAL) and time.monotonic() > deadline:
-                raise DelveTimeoutError(
+            interval = _HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
+            if not job.done.wait(interval) and time.monotonic() > deadline:
+                error = DelveTimeoutError(
                     f"the target at {self._client.address} did not stop in time; is Delve alive, "
                     "or does another client hold it?"
                 )
+                # Nobody waits for it any more, so it must not be done at some later stop.
+                job.fail(error)
+                raise error
+
+    def _halt(self) -> bool:
+        """Halt the target if it runs; whether it does."""
+        with self._halting:
+            now = time.monotonic()
+            if not self._is_running:
+                return False
+            if self._halted_at is None or now - self._halted_at >= _HALT_INTERVAL:
+                self._halted_at = now
+                # Whatever comes of it, the job tells whether the target stopped.
+                with contextlib.suppress(DelveError):
+                    self._client.request_halt()
+            return True
 
     def _run(self) -> None:
         try:
             while not self._closing:
                 self._serve_jobs()
                 self._on_stop(self._client, self._resume())
-            self._end(DelveConnectionError(f"the session with {self._client.address} was closed"))
+            self._end(self._closed())
         except DelveError as error:
-            self._end(error)
+            self._end(self._closed() if self._closing else error)
         except Exception as error:  # noqa: BLE001 - a thread has nobody above it; see _end
             self._end(DelveError(f"reading a stop failed: {error!r}"), cause=error)
 
+    def _closed(self) -> DelveError:
+        return DelveConnectionError(f"the session with {self._client.address} was closed")
+
     def _resume(self) -> api.DebuggerState:
-        self._resumed.set()
+        self._take_back_halt()
         try:
-            state = self._client.continue_()
+            state = self._client.continue_(sent=self._set_running)
         finally:
-            self._resumed.clear()
+            with self._halting:
+                self._is_running = False
         if state.exited:
             message = f"the debugged process {state.pid} exited with status {state.exit_status}"
             raise TargetExitedError(message, status=state.exit_status)
+        self._stopped = state
         return state
 
+    def _set_running(self) -> None:
+        with self._halting:
+            self._is_running = True
+            self._halted_at = None
+
+    def _take_back_halt(self) -> None:
+        """Use up a halt that came when the target had stopped by itself.
+
+        Delve halts by a SIGTRAP. One that is still pending ends the single step by which Delve
+        passes a breakpoint at the resume, before the step is made, so that the same hit would be
+        counted once more. A step instruction is ended by it likewise, and makes no step.
+        """
+        if self._stopped is None or not self._stopped.threads:
+            return
+        if self._halted_at is not None:
+            # Delve reads a connection in order, so it has sent the signal when it answers this.
+            self._client.state()
+        if _has_pending_trap(self._stopped.pid):
+            threads = self._stopped.threads
+            thread = next((thread for thread in threads if thread.breakpoint), threads[0])
+            with contextlib.suppress(RPCError):  # A job may have let this thread go and end.
+                self._client.switch_thread(thread.id)
+                self._client.command("stepInstruction", timeout=DEFAULT_TIMEOUT)
+
     def _serve_jobs(self) -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._jobs.get_nowait().run(self._client)
+        """Do what has been asked for until now; what is asked for meanwhile waits for a stop.
+
+        Else the target would never run while several threads ask for one thing after another.
+        """
+        for _ in range(self._jobs.qsize()):
+            self._jobs.get_nowait().run(self._client)
 
     def _end(self, error: DelveError, *, cause: BaseException | None = None) -> None:
         """Give the reason to everybody who waits now and to everybody who asks later."""
@@ -169,6 +233,15 @@ class Session:
         with contextlib.suppress(queue.Empty):
             while True:
                 self._jobs.get_nowait().fail(error)
+
+
+def _has_pending_trap(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False  # It has ended, or is on another machine.
+    found = _PENDING.search(status)
+    return found is not None and bool(int(found["signals"], 16) >> (signal.SIGTRAP - 1) & 1)
 
 
 class _StoppingClient:

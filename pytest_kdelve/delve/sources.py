@@ -15,9 +15,12 @@ _PREFIXES = ("/pkg/mod/", "/staging/src/", "/vendor/")
 def source_lines(path: str) -> tuple[str, ...]:
     """Return a source file's lines without their ends; empty when it is not on this machine."""
     try:
-        return tuple(Path(path).read_text(encoding="utf-8", errors="replace").splitlines())
+        text = Path(path).read_bytes().decode("utf-8", errors="replace")
     except OSError:
         return ()
+    # Go ends a line at a newline only; str.splitlines would do so at a form feed, too.
+    lines = text.removesuffix("\n").split("\n") if text else []
+    return tuple(line.removesuffix("\r") for line in lines)
 
 
 def source_line(path: str, line: int) -> str:

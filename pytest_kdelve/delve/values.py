@@ -12,6 +12,8 @@ struct               ``Struct``: fields as items and as attributes
 pointer, interface   what it leads to
 nil of any kind      ``None``
 func                 its name
+chan                 its type
+unsafe.Pointer       the address
 ===================  ==========================================================================
 
 A value that Delve did not load whole is ``Incomplete``, one that it could not read is
@@ -31,25 +33,40 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _CONSTANT = re.compile(r"(?P<name>.+) \((?P<number>-?\d+)\)")
+_BYTES = re.compile(r"\[\d*\]uint8")
 _INTEGERS = range(Kind.INT, Kind.UINTPTR + 1)
 _NIL_ADDRESS = 0
 
 
 class Constant(int):
-    """A named Go constant: equals its number, its name, and its name without the package."""
+    """A named Go constant: equals its number, its name, and its name with the package.
+
+    Delve says the name without a package, so ``package`` is the import path of the constant's
+    type. The name of a combination of single bits is that of its parts, as in ``Read|Write``.
+    """
 
     name: str
+    package: str
 
-    def __new__(cls, number: int, name: str) -> Self:
+    def __new__(cls, number: int, name: str, package: str = "") -> Self:
         """Make one from its number and its name as Delve says it."""
         constant = super().__new__(cls, number)
         constant.name = name
+        constant.package = package
         return constant
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
-            return other in {self.name, self.name.rpartition(".")[2]}
+            return "|".join(map(self._without_package, other.split("|"))) == self.name
         return int(self) == other
+
+    def _without_package(self, name: str) -> str:
+        package, _, bare = name.rpartition(".")
+        return bare if package in {self.package, self.package.rpartition("/")[2]} else name
+
+    def __ne__(self, other: object) -> bool:
+        # Without it, int's own one would say that a constant differs from its name.
+        return not self == other
 
     __hash__ = int.__hash__
 
@@ -73,6 +90,9 @@ class Struct(Mapping[str, object]):
         return self._fields[field]
 
     def __getattr__(self, field: str) -> object:
+        # Copying asks for special methods before there are fields, hence for _fields here, too.
+        if field in {"_fields", "_type"}:
+            raise AttributeError(field)
         try:
             return self._fields[field]
         except KeyError:
@@ -126,12 +146,11 @@ def to_python(variable: Variable) -> object:
         return Unreadable(variable.unreadable)
     if variable.only_addr and variable.addr != _NIL_ADDRESS:
         return Incomplete(None, variable.len)
-    convert = _CONVERTERS.get(variable.kind)
-    if convert:
+    convert = _integer if variable.kind in _INTEGERS else _CONVERTERS.get(variable.kind, _other)
+    try:
         return convert(variable)
-    if variable.kind in _INTEGERS:
-        return _integer(variable)
-    return _nothing(variable)
+    except ValueError:
+        return Unreadable(f"Delve gave {variable.value!r} for {variable.type}")
 
 
 def by_name(variables: Iterable[Variable] | None) -> dict[str, object]:
@@ -175,19 +194,25 @@ def _text(variable: Variable) -> bytes:
     return variable.string_value_bytes or variable.value.encode()
 
 
-def _nothing(variable: Variable) -> object:
+def _other(variable: Variable) -> object:
     if variable.kind == Kind.INVALID or variable.addr == _NIL_ADDRESS:
         return None
     return variable.value or variable.type
 
 
+def _channel(variable: Variable) -> object:
+    return None if variable.base == _NIL_ADDRESS else variable.type
+
+
+def _address(variable: Variable) -> object:
+    return int(variable.value) or None
+
+
 def _integer(variable: Variable) -> object:
     if match := _CONSTANT.fullmatch(variable.value):
-        return Constant(int(match["number"]), match["name"])
-    try:
-        return int(variable.value)
-    except ValueError:
-        return Unreadable(f"Delve gave {variable.value!r} for {variable.type}")
+        package = variable.type.rpartition(".")[0]
+        return Constant(int(match["number"]), match["name"], package)
+    return int(variable.value)
 
 
 def _float(variable: Variable) -> object:
@@ -195,7 +220,10 @@ def _float(variable: Variable) -> object:
 
 
 def _complex(variable: Variable) -> object:
-    real, imaginary = variable.children or (Variable(value="nan"), Variable(value="nan"))
+    real, imaginary = variable.children or (Variable(), Variable())
+    # Delve's arithmetic has no infinity and no NaN; the parts that it gives for them are zeros.
+    if variable.value == "unknown":
+        raise ValueError
     return complex(float(real.value), float(imaginary.value))
 
 
@@ -214,9 +242,15 @@ def _sequence(variable: Variable) -> object:
         return None
     values = [to_python(child) for child in variable.children or ()]
     numbers = [value for value in values if isinstance(value, int)]
-    is_bytes = variable.real_type.endswith("]uint8") and len(numbers) == len(values)
+    is_bytes = _is_of_bytes(variable) and len(numbers) == len(values)
     whole = bytes(numbers) if is_bytes else values
     return Incomplete(whole, variable.len) if _missing(variable) else whole
+
+
+def _is_of_bytes(variable: Variable) -> bool:
+    # A named type such as json.RawMessage shows it by its elements only.
+    types = {child.type for child in variable.children or ()}
+    return types == {"uint8"} or _BYTES.fullmatch(variable.real_type) is not None
 
 
 def _map(variable: Variable) -> object:
@@ -225,7 +259,8 @@ def _map(variable: Variable) -> object:
     children = variable.children or []
     keys = (_hashable(to_python(key)) for key in children[::2])
     values = dict(zip(keys, map(to_python, children[1::2]), strict=True))
-    return Incomplete(values, variable.len) if _missing(variable) else values
+    # Keys of a Go map that differ by their type only, such as 1 and true, are one key in Python.
+    return Incomplete(values, variable.len) if len(values) < variable.len else values
 
 
 def _hashable(key: object) -> object:
@@ -271,6 +306,8 @@ _CONVERTERS: Mapping[int, Callable[[Variable], object]] = {
     Kind.MAP: _map,
     Kind.STRUCT: _struct,
     Kind.POINTER: _pointed,
+    Kind.UNSAFE_POINTER: _address,
+    Kind.CHAN: _channel,
     Kind.INTERFACE: _dynamic,
     Kind.FUNC: _function,
 }

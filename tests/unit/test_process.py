@@ -119,7 +119,7 @@ def test_no_readiness_in_time_says_what_was_awaited(shell: Start) -> None:
 
 def test_a_program_that_is_not_there_is_an_error_with_its_argv(log: Path, tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
-    with pytest.raises(ProcessError, match="it could not be started: .*No such file") as caught:
+    with pytest.raises(ProcessError, match=r"it could not be started: .*No such file") as caught:
         ChildProcess("it", [missing, "two words"], log=log)
     assert f"argv: {missing} 'two words'" in str(caught.value)
 
@@ -228,7 +228,7 @@ def test_poll_lets_errors_through() -> None:
     def broken() -> bool:
         raise ValueError
 
-    with pytest.raises(ValueError, match="^$"):
+    with pytest.raises(ValueError, match=r"^$"):
         poll(broken, timeout=LONG)
 
 

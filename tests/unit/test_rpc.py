@@ -107,7 +107,7 @@ def test_a_late_reply_of_a_call_that_timed_out_is_dropped() -> None:
         connection.reply(call, {"Sources": ["in-time.go"]})
 
     with connected(answer) as (fake, client):
-        with pytest.raises(DelveTimeoutError, match="Eval to Delve at .* timed out: no reply"):
+        with pytest.raises(DelveTimeoutError, match=r"Eval to Delve at .* timed out: no reply"):
             client.eval("x", api.EvalScope(), api.LoadConfig(), timeout=SHORT)
         assert client.list_sources() == ["in-time.go"]
         assert len(fake.calls) == 2
@@ -242,6 +242,32 @@ def test_a_call_gives_up_where_another_one_holds_the_connection() -> None:
         with pytest.raises(DelveConnectionError):
             waiting.result(LONG)
         assert [call.method for call in fake.calls] == ["Command"]
+
+
+def test_a_halt_is_sent_while_another_thread_waits_and_its_reply_is_dropped() -> None:
+    """It goes the way of the call that resumes, so that Delve cannot read it before that one."""
+    waiting: list[Call] = []
+
+    def answer(call: Call, connection: FakeConnection) -> None:
+        waiting.append(call)
+        if call.params["name"] == "halt":
+            connection.reply(call, {"State": {"Pid": 1}})
+            connection.reply(waiting[0], {"State": {"Pid": 2}})
+
+    sent = threading.Event()
+    with connected(answer, timeout=SHORT) as (fake, client), ThreadPoolExecutor(1) as pool:
+        resumed = pool.submit(client.continue_, sent=sent.set)
+        assert sent.wait(LONG)
+        client.request_halt()
+        assert resumed.result(LONG).pid == 2
+        assert [call.params["name"] for call in fake.calls] == ["continue", "halt"]
+
+
+def test_a_halt_on_a_broken_connection_says_so() -> None:
+    with connected(silent) as (_, client):
+        client.close()
+        with pytest.raises(DelveConnectionError, match="broke during Command"):
+            client.request_halt()
 
 
 def test_calls_from_many_threads_get_their_own_replies() -> None:

@@ -159,26 +159,26 @@ def test_keys_that_are_one_key_in_python_make_a_map_incomplete() -> None:
 
 class TestConstant:
     constant = to_python(variable(Kind.INT, "Blue (2)", type="example.com/x/paint.Color"))
-    combined = to_python(variable(Kind.UINT8, "Read|Write (3)", type="main.Mode"))
+    combined: Any = to_python(variable(Kind.UINT8, "Read|Write (3)", type="main.Mode"))
 
     @pytest.mark.parametrize("same", [2, 2.0, "Blue", "paint.Blue", "example.com/x/paint.Blue"])
     def test_it_equals_its_number_and_its_name(self, same: object) -> None:
         assert self.constant == same
         assert same == self.constant
-        assert not self.constant != same
-        assert not same != self.constant
+        differs = (self.constant != same, same != self.constant)
+        assert differs == (False, False)
 
     @pytest.mark.parametrize("other", [3, "2", "Red", "blue", "main.Blue", "lue", "", None, [2]])
     def test_it_differs_from_everything_else(self, other: object) -> None:
         assert self.constant != other
-        assert not self.constant == other
+        assert other != self.constant
+        equals = (self.constant == other, other == self.constant)
+        assert equals == (False, False)
 
     def test_a_combination_equals_all_of_its_names_only(self) -> None:
-        assert self.combined == "Read|Write"
-        assert self.combined == "main.Read|main.Write"
-        assert self.combined == 3
-        assert self.combined != "Write"
-        assert self.combined != "Write|Read"
+        same = ("Read|Write", "main.Read|main.Write", 3)
+        others = ("Write", "Write|Read", "Read", 2)
+        assert [self.combined == each for each in (*same, *others)] == [True] * 3 + [False] * 4
 
     def test_it_is_a_number(self) -> None:
         assert isinstance(self.constant, Constant)
