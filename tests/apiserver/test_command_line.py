@@ -64,6 +64,21 @@ def test_an_argument_that_the_apiserver_refuses_is_shown_at_once(runner: Runner)
     assert "unknown flag: --no-such-flag" in error
 
 
+@pytest.mark.parametrize("part", ["etcd", "dlv"])
+def test_a_part_that_ends_at_once_is_shown_with_its_end(
+    runner: Runner, tmp_path: Path, part: str
+) -> None:
+    broken = tmp_path / part
+    broken.write_text("#!/bin/sh\necho no license found >&2\nexit 3\n")
+    broken.chmod(0o755)
+    result = runner.run_file(ONE_TEST, f"--kdelve-{part}={broken}")
+    result.assert_outcomes(errors=1)
+    error = failure_of(result, "test_get")
+    assert f"{part} ended with exit code 3 before it was ready" in error
+    assert f"argv: {broken} " in error
+    assert "no license found" in error
+
+
 def test_an_argument_reaches_the_apiserver(runner: Runner) -> None:
     result = runner.run_file(
         """
