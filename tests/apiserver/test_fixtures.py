@@ -13,6 +13,7 @@ import requests
 from kubernetes import client as k8s
 from kubernetes import config as k8s_config
 
+from pytest_kdelve.delve.rpc import Connection
 from pytest_kdelve.errors import DelveError, KdelveError, LocationError, UsageError
 from pytest_kdelve.hits.model import Attribution
 
@@ -266,3 +267,35 @@ def test_the_client_speaks_to_delve_while_the_server_runs(kdelve: Kdelve, api: A
     with pytest.raises(DelveError, match="keeps the target running"):
         kdelve.client.continue_()
     assert api.get("/api").ok
+
+
+@pytest.mark.parametrize(
+    ("location", "attribution"),
+    [
+        ("handlers.getResourceHandler.func1", Attribution.FRAME),
+        ("registry.(*Store).Get", Attribution.OUTER_FRAME),
+    ],
+)
+def test_a_hit_costs_one_rpc_once_the_place_is_known(
+    api: ApiSession,
+    kdelve: Kdelve,
+    monkeypatch: pytest.MonkeyPatch,
+    location: str,
+    attribution: Attribution,
+) -> None:
+    called: list[str] = []
+    call = Connection.call
+
+    def count(self: Connection, method: str, *args: Any, **kwargs: Any) -> object:
+        called.append(method)
+        return call(self, method, *args, **kwargs)
+
+    with kdelve.watch(location, locals=["name"]) as hits:
+        api.get(SERVICE)
+        monkeypatch.setattr(Connection, "call", count)
+        for _ in range(10):
+            api.get(SERVICE)
+        monkeypatch.undo()
+    assert {hit.attribution for hit in hits} == {attribution}
+    assert len(hits) == 11
+    assert set(called) == {"Command"}
