@@ -243,6 +243,14 @@ def test_an_apiserver_that_dies_is_reported_with_its_end(runner: Runner) -> None
     assert "last lines of its log" in after
 
 
+#: A job in a shell's background ignores SIGINT, and so does what it starts; so may CI.
+PYTEST_IN_THE_FOREGROUND = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.parametrize("when", ["while it starts", "in a test"])
 def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
@@ -257,7 +265,7 @@ def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.Mo
     )
     log = runner.pytester.path / "log"
     with log.open("wb") as output:
-        argv = [sys.executable, "-m", "pytest", "-s", str(path)]
+        argv = [sys.executable, "-c", PYTEST_IN_THE_FOREGROUND, "-s", str(path)]
         run = subprocess.Popen(argv, stdout=output, stderr=output)
     try:
 
