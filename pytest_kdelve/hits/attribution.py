@@ -36,6 +36,12 @@ _TYPES_ONLY = api.LoadConfig(
 _STRINGS = api.LoadConfig(max_string_len=1024)
 #: The innermost request may be one that the apiserver sends itself, so more than one is read.
 _INNERMOST = 2
+#: Since Go 1.21; the field of the runtime's g.
+_PARENT = "runtime.curg.parentGoid"
+_PARENT_DEPTH = 128
+#: A goroutine with one of these frames goes on to the next request of its connection, so it may
+#: work on another one than the one for which it started a goroutine.
+_SERVES_MANY = frozenset({"net/http.(*conn).serve"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,15 @@ class Holder:
         outer = from_innermost and self.frame
         base = f"runtime.frame({self.frame}).{self.expression}" if outer else self.expression
         return [f'{base}.Header["Audit-Id"]', f"{base}.Method", f"{base}.URL.Path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A hit's request, and how it was found; ``holder`` is None in another goroutine."""
+
+    request: Request
+    attribution: Attribution
+    holder: Holder | None
 
 
 def read_request(variables: Sequence[api.Variable]) -> Request | None:
@@ -87,13 +102,42 @@ class RequestFinder:
     def __init__(self) -> None:
         self._expressions: dict[str, str | None] = {}
 
-    def find(
-        self, client: Client, goroutine: int, functions: Sequence[str]
-    ) -> tuple[Holder, Request] | None:
+    def find(self, client: Client, goroutine: int, functions: Sequence[str]) -> Finding | None:
         """Return the request that a stopped goroutine works on, and where it is.
 
-        ``functions`` are the goroutine's frames, innermost first. The first request with an
-        Audit-ID is preferred: the innermost ones, then the outermost, which came from the network.
+        ``functions`` are the goroutine's frames, innermost first. Where none of them has a
+        request, those of the goroutine that started this one are looked at: for PUT, PATCH and
+        DELETE the apiserver works in a goroutine that has no request itself.
+        """
+        found = self._in_frames(client, goroutine, functions)
+        if found:
+            holder, request = found
+            return Finding(request, holder.attribution, holder)
+        request_of_parent = self._in_parent(client, goroutine)
+        if request_of_parent:
+            return Finding(request_of_parent, Attribution.PARENT, None)
+        return None
+
+    def _in_parent(self, client: Client, goroutine: int) -> Request | None:
+        parent = values.to_python(_eval(client, _PARENT, api.EvalScope(goroutine_id=goroutine)))
+        if not isinstance(parent, int) or not parent:
+            return None
+        try:
+            frames = client.stacktrace(parent, _PARENT_DEPTH)
+        except RPCError:
+            return None  # It has ended.
+        functions = [frame.function.name if frame.function else "" for frame in frames]
+        if _SERVES_MANY.intersection(functions):
+            return None
+        found = self._in_frames(client, parent, functions)
+        return found[1] if found else None
+
+    def _in_frames(
+        self, client: Client, goroutine: int, functions: Sequence[str]
+    ) -> tuple[Holder, Request] | None:
+        """Return the first request with an Audit-ID, or the first one without.
+
+        The innermost ones are looked at, then the outermost, which came from the network.
         """
         found: tuple[Holder, Request] | None = None
         for holder in self._candidates(client, goroutine, functions):

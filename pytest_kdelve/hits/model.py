@@ -70,7 +70,8 @@ class Attribution(enum.Enum):
 
     FRAME = "the request is in the frame"
     OUTER_FRAME = "the request is in an outer frame of the goroutine"
-    NONE = "no request was found in the goroutine's frames"
+    PARENT = "the request is in a frame of the goroutine that started this one"
+    NONE = "no request was found in the frames of the goroutine or of its parent"
 
 
 @dataclass(frozen=True, slots=True)

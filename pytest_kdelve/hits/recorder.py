@@ -11,8 +11,8 @@ from pytest_kdelve.delve import api, values
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.session import Session
 from pytest_kdelve.errors import DelveError, RPCError
-from pytest_kdelve.hits.attribution import Holder, RequestFinder, read_request
-from pytest_kdelve.hits.model import Attribution, Frame, Hit, Request, Stack
+from pytest_kdelve.hits.attribution import Finding, Holder, RequestFinder, read_request
+from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -83,7 +83,7 @@ class Recorder:
         self._finder = RequestFinder()
         self._resolver: Resolver | None = None
         self._armed: dict[int, _Armed] = {}
-        self._holders: dict[int, Holder] = {}
+        self._holders: dict[int, Holder | None] = {}
 
     def start(self) -> None:
         """Let the target run; what subscribed before misses nothing."""
@@ -181,33 +181,32 @@ class Recorder:
             self._deliver(client, stop)
 
     def _deliver(self, client: Client, stop: _Stop) -> None:
-        holder, request = self._whose(client, stop)
-        attribution = holder.attribution if holder else Attribution.NONE
+        finding = self._whose(client, stop)
+        audit_id = finding.request.audit_id if finding else ""
         for subscription in tuple(stop.armed.subscriptions):
-            is_own = bool(request and request.audit_id and subscription.owns(request.audit_id))
+            is_own = bool(audit_id) and subscription.owns(audit_id)
             is_wanted = is_own or subscription.by_anyone
             found = {
                 expression: self._value(client, stop, expression, depth if is_wanted else 0)
                 for expression, depth in subscription.expressions.items()
             }
-            subscription.sink(stop.hit(found, request, attribution, is_own=is_own))
+            subscription.sink(stop.hit(found, finding, is_own=is_own))
 
-    def _whose(self, client: Client, stop: _Stop) -> tuple[Holder | None, Request | None]:
-        """Return where a hit's request is, and the request.
+    def _whose(self, client: Client, stop: _Stop) -> Finding | None:
+        """Return a hit's request, and how it was found.
 
         Once it is known where a place finds it, it comes with the stop. A request without an
         Audit-ID there is nobody's that is known here, so that needs no second look.
         """
-        if stop.request:
-            return stop.holder, stop.request
-        found = self._finder.find(client, stop.thread.goroutine_id, stop.functions)
-        if found is None:
-            return None, None
+        if stop.request and stop.holder:
+            return Finding(stop.request, stop.holder.attribution, stop.holder)
+        finding = self._finder.find(client, stop.thread.goroutine_id, stop.functions)
         armed = stop.armed
-        if found[1].audit_id and found[0] != armed.holder:
-            armed.holder = self._holders[armed.pc] = found[0]
+        if finding and finding.request.audit_id and finding.holder not in {None, armed.holder}:
+            armed.holder = finding.holder
+            self._holders[armed.pc] = finding.holder
             client.amend_breakpoint(armed.wanted())
-        return found
+        return finding
 
     def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
         variable = stop.variables[expression]
@@ -249,8 +248,7 @@ class _Stop:
     def hit(
         self,
         found: Mapping[str, object],
-        request: Request | None,
-        attribution: Attribution,
+        finding: Finding | None,
         *,
         is_own: bool,
     ) -> Hit:
@@ -270,8 +268,8 @@ class _Stop:
             args=values.by_name(self._info.arguments),
             locals=values.by_name(self._info.locals) | dict(found),
             values=dict(found),
-            request=request,
-            attribution=attribution,
+            request=finding.request if finding else None,
+            attribution=finding.attribution if finding else Attribution.NONE,
             is_own=is_own,
             time=datetime.now(UTC),
         )

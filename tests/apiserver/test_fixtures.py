@@ -140,6 +140,33 @@ def test_a_hit_without_a_request_in_its_frame_is_found_by_an_outer_one(
     assert str(hits.only.request) == "POST /api/v1/namespaces/default/configmaps"
 
 
+@pytest.fixture
+def config_map(api: ApiSession) -> str:
+    """Return the path of a new ConfigMap."""
+    path = "/api/v1/namespaces/default/configmaps"
+    answer = api.post(path, json={"metadata": {"generateName": "parent-"}})
+    return f"{path}/{answer.json()['metadata']['name']}"
+
+
+@pytest.mark.parametrize(
+    ("method", "location"),
+    [
+        ("PUT", "etcd3.(*store).GuaranteedUpdate"),
+        ("PATCH", "etcd3.(*store).GuaranteedUpdate"),
+        ("DELETE", "registry.(*Store).Delete"),
+    ],
+)
+def test_a_hit_in_a_goroutine_without_a_request_is_found_by_its_parent(
+    api: ApiSession, kdelve: Kdelve, config_map: str, method: str, location: str
+) -> None:
+    new = {"metadata": {"name": config_map.rpartition("/")[2]}, "data": {"a": "b"}}
+    merge = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
+    with kdelve.watch(location, locals=[]) as hits:
+        assert api.request(method, config_map, json=new, headers=merge).ok
+    assert hits.only.attribution is Attribution.PARENT
+    assert str(hits.only.request) == f"{method} {config_map}"
+
+
 def test_a_request_of_the_kubernetes_client_is_the_tests_own(
     kube_client: k8s.ApiClient, kdelve: Kdelve
 ) -> None:

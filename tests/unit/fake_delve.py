@@ -55,11 +55,17 @@ class FakeFrame:
     values: Mapping[str, api.Variable] = field(default_factory=dict)
 
 
+#: The goroutine that started the one that is stopped.
+PARENT = 6
+
+
 class FakeClient:
     """Delve as far as hits need it, with ``calls`` as (method, what) in their order."""
 
     def __init__(self) -> None:
         self.frames: Sequence[FakeFrame] = ()
+        #: Those of the goroutine that started this one, None where it has ended.
+        self.parent_frames: Sequence[FakeFrame] | None = None
         self.breakpoints: dict[int, api.Breakpoint] = {}
         self.refused: set[int] = set()
         self.calls: list[tuple[str, str]] = []
@@ -97,21 +103,34 @@ class FakeClient:
         del self.breakpoints[breakpoint_id]
 
     def list_function_args(self, scope: api.EvalScope, _load: api.LoadConfig) -> list[api.Variable]:
-        frame = self.frames[scope.frame]
+        frame = self._frame(scope)
         self.calls.append(("list_function_args", frame.function))
         if frame.variables is None:
             raise RPCError("ListFunctionArgs", "no debug information")
         return [api.Variable(name=name, type=type_) for name, type_ in frame.variables.items()]
 
     def list_local_vars(self, scope: api.EvalScope, _load: api.LoadConfig) -> list[api.Variable]:
-        self.calls.append(("list_local_vars", self.frames[scope.frame].function))
+        self.calls.append(("list_local_vars", self._frame(scope).function))
         return []
+
+    def stacktrace(self, goroutine: int, _depth: int) -> list[api.Stackframe]:
+        self.calls.append(("stacktrace", str(goroutine)))
+        if goroutine != PARENT or self.parent_frames is None:
+            raise RPCError("Stacktrace", f"unknown goroutine {goroutine}")
+        names = [frame.function for frame in self.parent_frames]
+        return [api.Stackframe(function=api.Function(name=name)) for name in names]
+
+    def _frame(self, scope: api.EvalScope) -> FakeFrame:
+        frames = self.parent_frames or () if scope.goroutine_id == PARENT else self.frames
+        return frames[scope.frame]
 
     def eval(self, expr: str, scope: api.EvalScope, load: api.LoadConfig) -> api.Variable:
         self.calls.append(("eval", f"{scope.frame}: {expr}"))
         self.loads.append(load)
+        if expr == "runtime.curg.parentGoid":
+            return number(PARENT)
         try:
-            return self.frames[scope.frame].values[expr]
+            return self._frame(scope).values[expr]
         except KeyError:
             raise RPCError("Eval", f"could not find symbol value for {expr}") from None
 

@@ -29,7 +29,12 @@ def holding(
 
 
 def find(client: FakeClient, finder: RequestFinder | None = None) -> tuple[Holder, Request] | None:
-    return (finder or RequestFinder()).find(client.as_client, 7, client.functions)
+    """Return where the goroutine's own frames have a request, and the request."""
+    found = (finder or RequestFinder()).find(client.as_client, 7, client.functions)
+    if found is None or found.holder is None:
+        return None
+    assert found.attribution is found.holder.attribution
+    return found.holder, found.request
 
 
 @pytest.fixture
@@ -122,7 +127,8 @@ def test_a_name_that_is_no_identifier_is_not_asked_for(client: FakeClient) -> No
     """An unnamed result, say."""
     client.frames = [FakeFrame("new", {"~r0": REQUEST_TYPE})]
     assert find(client) is None
-    assert client.count()["eval"] == 0
+    assert client.calls[-2:] == [("eval", "0: runtime.curg.parentGoid"), ("stacktrace", "6")]
+    assert client.count()["eval"] == 1
 
 
 def test_a_holder_fits_the_same_function_at_the_same_frame() -> None:
@@ -161,3 +167,26 @@ def test_expressions_from_the_innermost_frame() -> None:
 )
 def test_reading_a_request(variables: list[api.Variable], request_: Request | None) -> None:
     assert read_request(variables) == request_
+
+
+def test_without_a_request_the_parents_is_the_goroutines(client: FakeClient) -> None:
+    """What the apiserver starts for a DELETE has no request itself."""
+    client.frames = [FakeFrame("registry.(*Store).Delete", {"ctx": "context.Context"})]
+    client.parent_frames = [FakeFrame("finisher.finishRequest", {}), holding("handlers.delete")]
+    found = RequestFinder().find(client.as_client, 7, client.functions)
+    assert found is not None
+    assert found.request == Request("GET", "/api", "kdelve-1")
+    assert found.attribution is Attribution.PARENT
+    assert found.holder is None
+
+
+def test_a_parent_that_serves_one_request_after_another_tells_nothing(client: FakeClient) -> None:
+    """It may work on the next one by now."""
+    client.frames = [FakeFrame("registry.(*Store).Delete", {})]
+    client.parent_frames = [holding("handlers.delete"), FakeFrame("net/http.(*conn).serve", {})]
+    assert RequestFinder().find(client.as_client, 7, client.functions) is None
+
+
+def test_a_parent_that_has_ended_tells_nothing(client: FakeClient) -> None:
+    client.frames = [FakeFrame("registry.(*Store).Delete", {})]
+    assert RequestFinder().find(client.as_client, 7, client.functions) is None
