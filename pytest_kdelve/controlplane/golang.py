@@ -107,8 +107,10 @@ def own_go_mod(path: Path, module: str, version: str) -> str:
     with tempfile.TemporaryDirectory(prefix="kdelve-") as folder:
         Path(folder, "go.mod").write_text("module kdelve.build\n", encoding="utf-8")
         arguments = ["list", "-m", "-f", "{{.GoMod}}", f"{module}@{version}"]
-        answer = _query(path, arguments, cwd=Path(folder), goflags="-mod=mod")
-        return Path(answer.strip()).read_text(encoding="utf-8")
+        answer = _query(path, arguments, cwd=Path(folder), goflags="-mod=mod").strip()
+        if not answer:
+            raise BuildError(f"{module} {version} is from before Go modules")
+        return Path(answer).read_text(encoding="utf-8")
 
 
 def build(

@@ -71,7 +71,8 @@ class Constant(int):
     __hash__ = int.__hash__
 
     def __repr__(self) -> str:
-        return f"{self.name} ({int(self)})"
+        # The number first: for types such as time.Duration any constant of that value is named.
+        return f"{int(self)} ({self.name})"
 
 
 class Struct(Mapping[str, object]):

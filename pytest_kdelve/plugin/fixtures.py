@@ -14,7 +14,7 @@ from pytest_kdelve.controlplane.environment import Plan
 from pytest_kdelve.controlplane.progress import for_stream
 from pytest_kdelve.errors import KdelveError
 from pytest_kdelve.hits.requests import RequestLog
-from pytest_kdelve.plugin import http, markers
+from pytest_kdelve.plugin import http, markers, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
@@ -75,20 +75,21 @@ def _kdelve_debugged(
     kdelve_cluster_role: str,
 ) -> Iterator[Debugged]:
     settings = pytestconfig.stash[SETTINGS]
-    with _readable_errors():
-        plan = Plan(
-            binaries=_binaries(pytestconfig, settings),
-            locks=build.cache_folder() / "ports",
-            listen=settings.listen,
-            extra_args=(*kdelve_apiserver_args, *settings.apiserver_args),
-            environment=kdelve_environment,
-        )
-        startup = pytestconfig.stash[STARTUP]
-        debugged = Debugged(plan, cluster_role=kdelve_cluster_role, startup=startup)
-        debugged.start()
-    yield debugged
-    with _readable_errors():
-        debugged.stop()
+    with signals.as_interrupts():
+        with _readable_errors():
+            plan = Plan(
+                binaries=_binaries(pytestconfig, settings),
+                locks=build.cache_folder() / "ports",
+                listen=settings.listen,
+                extra_args=(*kdelve_apiserver_args, *settings.apiserver_args),
+                environment=kdelve_environment,
+            )
+            startup = pytestconfig.stash[STARTUP]
+            debugged = Debugged(plan, cluster_role=kdelve_cluster_role, startup=startup)
+            debugged.start()
+        yield debugged
+        with _readable_errors():
+            debugged.stop()
 
 
 def _binaries(config: pytest.Config, settings: Settings) -> build.Binaries:
@@ -124,7 +125,9 @@ def credentials(_kdelve_debugged: Debugged) -> Credentials:
 
 
 @pytest.fixture
-def _kdelve_requests() -> RequestLog:
+def _kdelve_requests(_kdelve_debugged: Debugged) -> RequestLog:
+    with _readable_errors(_kdelve_debugged):
+        _kdelve_debugged.recorder.check()
     return RequestLog()
 
 

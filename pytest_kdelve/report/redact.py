@@ -12,7 +12,9 @@ _SECRETS = re.compile(
     # The same without its name. A short plain word is English: "bearer of news", "basic checks".
     r"|(?P<scheme>\b(?:bearer|basic)\s+)(?!(?-i:[a-z]{1,16})(?![\w.~+/=-]))[\w.~+/=-]+"
     # A JSON Web Token begins with '{"' in base64; pytest shortens long values in their middle.
-    r"|\b(?-i:eyJ)[\w-]{8,}\.+[\w-]+(?:\.[\w-]*)?"
+    r"|\b(?-i:eyJ)[\w-]{8,}(?:\.+[\w-]+)+\.?"
+    # A part of one, and one in base64 as Secrets have it.
+    r"|\b(?-i:eyJ|ZXlK)[\w+/=-]{16,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL | re.IGNORECASE,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.sources import excerpt
@@ -33,14 +34,19 @@ def explain(outcomes: Sequence[Outcome], exchanges: Sequence[Exchange]) -> str:
 
 def _explain_one(outcome: Outcome) -> Iterable[str]:
     expectation, place = outcome.expectation, outcome.place
-    number = _number(len(outcome.matched)) if outcome.matched else "none"
-    was = "was" if len(outcome.matched) < 2 else "were"  # noqa: PLR2004 - it is grammar
-    yield f"Expected {_expected(expectation)}, but there {was} {number}:"
+    yield f"Expected {_expected(expectation)}, but {_found(outcome)}:"
     yield f"  {expectation.location}"
     yield from (f"    {condition}" for condition in _conditions(expectation))
     yield f"  is {place} in {place.function}"
     yield from (f"    {line}" for line in excerpt(place.file, place.line))
     yield from _seen(outcome)
+
+
+def _found(outcome: Outcome) -> str:
+    if outcome.undecided:
+        return f"{_number(outcome.undecided)} could not be compared"
+    number = _number(len(outcome.matched)) if outcome.matched else "none"
+    return f"there was {number}" if len(outcome.matched) <= 1 else f"there were {number}"
 
 
 def _expected(expectation: Expectation) -> str:
@@ -89,8 +95,6 @@ def _seen(outcome: Outcome) -> Iterable[str]:
             yield f"    {_who(hit)}"
             yield from (f"      {line}" for d in differences for line in _difference(d))
         yield from _more(rejected)
-    if outcome.undecided:
-        yield f"  {_number(outcome.undecided)} of these could not be compared, so might count."
     others = f"{_number(outcome.others_count)} by other requests or goroutines"
     if matched or rejected:
         yield from [f"  Not counted: {others}."] if outcome.others_count else ()
@@ -111,7 +115,16 @@ def _difference(difference: Difference) -> Iterable[str]:
     note = f": {difference.note}" if difference.note else ""
     yield f"{difference.expression}{note}"
     yield f"  expected {expected_text(difference.expected)}"
-    yield f"  was      {_shorten(repr(difference.actual))}"
+    yield f"  was      {_shorten(repr(_compared(difference)))}"
+
+
+def _compared(difference: Difference) -> object:
+    """Return of a struct or a map what a dict was compared with, since the whole may be long."""
+    expected, actual = difference.expected, difference.actual
+    if not isinstance(expected, Mapping) or not isinstance(actual, Mapping):
+        return actual
+    shown = {key: actual[key] for key in expected if key in actual}
+    return shown or actual
 
 
 def _who(hit: Hit) -> str:

@@ -184,9 +184,11 @@ def test_a_wrong_location_is_an_error_before_any_request(runner: Runner) -> None
     assert "handler.go:120 means more than one file; write more of the path:" in ambiguous
     assert "k8s.io/apiserver/pkg/server/handler.go:120" in ambiguous
     no_statement = failure_of(result, "test_no_statement")
-    assert "line 120 ('') has no statement; the nearest lines are:" in no_statement
+    assert "line 120 ('') has no statement; the nearest lines with one are:" in no_statement
     assert "k8s.io/apiserver/pkg/server/handler.go:121: func (d director)" in no_statement
-    assert "the binary has no such function" in failure_of(result, "test_no_function")
+    no_function = failure_of(result, "test_no_function")
+    assert "the binary has no such function; near it are:" in no_function
+    assert "k8s.io/apiserver/pkg/endpoints/handlers.getResourceHandler" in no_function
     assert "the binary has no source file of this name" in failure_of(result, "test_no_file")
 
 
@@ -234,25 +236,41 @@ def test_an_apiserver_that_dies_is_reported_with_its_end(runner: Runner) -> None
         @pytest.mark.hits("handlers.ListResource")
         def test_after(api):
             api.get("/api")
+
+        def test_without_marks(api):
+            api.get("/api")
         """
     )
-    result.assert_outcomes(failed=1, errors=1)
+    result.assert_outcomes(failed=1, errors=2)
     assert "TargetExitedError" in failure_of(result, "test_kill")
-    after = failure_of(result, "test_after")
-    assert "kube-apiserver ended by signal 9" in after
-    assert "last lines of its log" in after
+    for test in ("test_after", "test_without_marks"):
+        error = failure_of(result, test)
+        assert "kube-apiserver ended by signal 9" in error
+        assert "last lines of its log" in error
 
 
-#: A job in a shell's background ignores SIGINT, and so does what it starts; so may CI.
+#: A job in a shell's background ignores SIGINT, and so does what it starts; so may CI, and a
+#: terminal's nohup does the same with SIGHUP.
 PYTEST_IN_THE_FOREGROUND = """
 import signal, sys, pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 sys.exit(pytest.main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize("when", ["while it starts", "in a test"])
-def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("when", "number"),
+    [
+        ("while it starts", signal.SIGINT),
+        ("in a test", signal.SIGINT),
+        ("while it starts", signal.SIGTERM),
+        ("in a test", signal.SIGHUP),
+    ],
+)
+def test_an_interrupted_run_leaves_nothing(
+    runner: Runner, when: str, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     path = runner.pytester.makepyfile(
         """
@@ -276,7 +294,7 @@ def test_ctrl_c_leaves_nothing(runner: Runner, when: str, monkeypatch: pytest.Mo
             return "kube-apiserver" in names
 
         assert poll(is_time, timeout=120), log.read_text()
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         assert run.wait(60) == pytest.ExitCode.INTERRUPTED
     finally:
         run.kill()

@@ -68,6 +68,9 @@ class FakeRecorder:
         self.remove(subscriptions)
 
     def settle(self) -> None:
+        self.check()
+
+    def check(self) -> None:
         if self.ended:
             raise self.ended
 

@@ -184,7 +184,7 @@ class TestConstant:
         assert isinstance(self.constant, Constant)
         assert self.constant + 1 == 3
         assert {2: "two"}[self.constant] == "two"
-        assert repr(self.constant) == "Blue (2)"
+        assert repr(self.constant) == "2 (Blue)"
 
     def test_a_negative_one(self) -> None:
         assert to_python(variable(Kind.INT, "Unknown (-1)", type="main.Color")) == -1
