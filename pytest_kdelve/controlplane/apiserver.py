@@ -23,6 +23,9 @@ def arguments(
     """
     return [
         f"--etcd-servers={etcd_servers}",
+        f"--etcd-cafile={certificates.ca}",
+        f"--etcd-certfile={certificates.admin_cert}",
+        f"--etcd-keyfile={certificates.admin_key}",
         "--bind-address=127.0.0.1",
         f"--advertise-address={_ADVERTISED}",
         f"--secure-port={port}",

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import requests
-
 from pytest_kdelve.controlplane import apiserver, certificates, etcd, kubeconfig, ports
 from pytest_kdelve.controlplane.credentials import Credentials, ServiceAccountMaker
 from pytest_kdelve.delve.server import Address, Server, exec_
@@ -79,6 +77,7 @@ class ControlPlane:
         client, peer, secure = resources.enter_context(ports.reserve(3, locks=plan.locks))
         store = etcd.start(
             plan.binaries.etcd,
+            self.certificates,
             data=self.directory / "etcd",
             log=self.directory / "etcd.log",
             client_port=client,
@@ -88,7 +87,7 @@ class ControlPlane:
         self.url = f"https://127.0.0.1:{secure}"
         arguments = apiserver.arguments(
             self.certificates,
-            etcd_servers=f"http://127.0.0.1:{client}",
+            etcd_servers=f"https://127.0.0.1:{client}",
             port=secure,
             extra=plan.extra_args,
         )
@@ -126,7 +125,7 @@ class ControlPlane:
         ``ProcessExitedError`` with argv and log; ``ProcessTimeoutError`` has them, too.
         """
         url = f"{self.url}/readyz"
-        with self._admin_session() as session:
+        with self.certificates.admin_session() as session:
 
             def ready() -> bool:
                 check_running()
@@ -142,16 +141,9 @@ class ControlPlane:
 
     def version(self) -> str:
         """Return the Kubernetes version that the apiserver gives, such as ``v1.37.2``."""
-        with self._admin_session() as session:
+        with self.certificates.admin_session() as session:
             answer = session.get(f"{self.url}/version", timeout=30)
         return str(answer.json()["gitVersion"])
-
-    def _admin_session(self) -> requests.Session:
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(self.certificates.ca)
-        session.cert = (str(self.certificates.admin_cert), str(self.certificates.admin_key))
-        return session
 
     def make_credentials(self, cluster_role: str) -> Credentials:
         """Create the ServiceAccount and have the token controller fill its Secret.

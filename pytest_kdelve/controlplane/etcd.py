@@ -11,16 +11,27 @@ from pytest_kdelve.process import ChildProcess
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_kdelve.controlplane.certificates import Certificates
+
 READY_TIMEOUT = 60.0
 
 
-def start(binary: Path, *, data: Path, log: Path, client_port: int, peer_port: int) -> ChildProcess:
+def start(
+    binary: Path,
+    certificates: Certificates,
+    *,
+    data: Path,
+    log: Path,
+    client_port: int,
+    peer_port: int,
+) -> ChildProcess:
     """Start an etcd on loopback and wait until it is healthy.
 
-    It does not sync to disk, since its data is thrown away. Raises ``ProcessError``; nothing is
-    left running then.
+    It wants a certificate of our CA from everybody, since every user of the machine reaches
+    loopback, and the token is in it. It does not sync to disk, since its data is thrown away.
+    Raises ``ProcessError``; nothing is left running then.
     """
-    client, peer = (f"http://127.0.0.1:{port}" for port in (client_port, peer_port))
+    client, peer = (f"https://127.0.0.1:{port}" for port in (client_port, peer_port))
     argv = [
         str(binary),
         f"--data-dir={data}",
@@ -30,11 +41,12 @@ def start(binary: Path, *, data: Path, log: Path, client_port: int, peer_port: i
         f"--initial-advertise-peer-urls={peer}",
         f"--initial-cluster=default={peer}",
         "--unsafe-no-fsync",
+        *_tls("", certificates),
+        *_tls("peer-", certificates),
     ]
     process = ChildProcess("etcd", argv, log=log)
     try:
-        with requests.Session() as session:
-            session.trust_env = False
+        with certificates.admin_session() as session:
             url = f"{client}/health"
             process.wait_until(
                 lambda: answers_ok(session, url), what=f"GET {url}", timeout=READY_TIMEOUT
@@ -43,6 +55,15 @@ def start(binary: Path, *, data: Path, log: Path, client_port: int, peer_port: i
         process.stop()
         raise
     return process
+
+
+def _tls(prefix: str, certificates: Certificates) -> list[str]:
+    return [
+        f"--{prefix}client-cert-auth",
+        f"--{prefix}trusted-ca-file={certificates.ca}",
+        f"--{prefix}cert-file={certificates.server_cert}",
+        f"--{prefix}key-file={certificates.server_key}",
+    ]
 
 
 def answers_ok(session: requests.Session, url: str) -> bool:

@@ -142,16 +142,18 @@ class Session:
         return self._thread.ident is not None
 
     def _wait(self, job: _Job[T], deadline: float) -> None:
-        while not job.done.is_set():
-            interval = _HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
-            if not job.done.wait(interval) and time.monotonic() > deadline:
-                error = DelveTimeoutError(
-                    f"the target at {self._client.address} did not stop in time; is Delve alive, "
-                    "or does another client hold it?"
-                )
-                # Nobody waits for it any more, so it must not be done at some later stop.
-                job.fail(error)
-                raise error
+        try:
+            while not job.done.is_set():
+                interval = _HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
+                if not job.done.wait(interval) and time.monotonic() > deadline:
+                    raise DelveTimeoutError(
+                        f"the target at {self._client.address} did not stop in time; is Delve "
+                        "alive, or does another client hold it?"
+                    )
+        except BaseException as error:
+            # Nobody waits for it any more, so it must not be done at some later stop.
+            job.fail(error)
+            raise
 
     def _halt(self) -> bool:
         """Halt the target if it runs; whether it does."""

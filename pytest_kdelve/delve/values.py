@@ -150,7 +150,7 @@ def to_python(variable: Variable) -> object:
     convert = _integer if variable.kind in _INTEGERS else _CONVERTERS.get(variable.kind, _other)
     try:
         return convert(variable)
-    except ValueError:
+    except (ValueError, TypeError):
         return Unreadable(f"Delve gave {variable.value!r} for {variable.type}")
 
 
@@ -266,7 +266,7 @@ def _map(variable: Variable) -> object:
 
 def _hashable(key: object) -> object:
     """Return a map's key as a dict's: an array or a struct is the tuple of its values."""
-    if isinstance(key, Struct):
+    if isinstance(key, Mapping):
         return tuple(map(_hashable, key.values()))
     return tuple(map(_hashable, key)) if isinstance(key, list) else key
 

@@ -117,10 +117,9 @@ def judge(
 
 
 def _differences(expectation: Expectation, hit: Hit) -> list[Difference]:
-    wanted = dict(expectation.locals)
-    if expectation.when:
-        wanted = {expectation.when: True, **wanted}
-    compared = (_compare(name, value, hit.values[name]) for name, value in wanted.items())
+    condition = [(expectation.when, True)] if expectation.when else []
+    wanted = [*condition, *expectation.locals.items()]
+    compared = (_compare(name, value, hit.values[name]) for name, value in wanted)
     return [difference for difference in compared if difference]
 
 

@@ -119,14 +119,16 @@ class Recorder:
         """Set the breakpoints of all subscriptions, or none where one of them fails."""
 
         def add(client: Client) -> None:
-            try:
-                for subscription in subscriptions:
-                    self._add(client, subscription)
-            except BaseException:
-                self._remove(client, subscriptions)
-                raise
+            for subscription in subscriptions:
+                self._add(client, subscription)
 
-        self._session.call(add)
+        try:
+            self._session.call(add)
+        except BaseException:
+            # Also when an interrupt ended the wait: the work may be done nevertheless.
+            with suppress(DelveError):
+                self.remove(subscriptions)
+            raise
 
     def remove(self, subscriptions: Sequence[Subscription]) -> None:
         """Remove subscriptions, and the breakpoints that nobody needs any more."""
@@ -162,11 +164,13 @@ class Recorder:
             if len(kept) == len(armed.subscriptions):
                 continue
             armed.subscriptions = kept
-            if kept:
-                client.amend_breakpoint(armed.wanted())
-            else:
-                client.clear_breakpoint(armed.id)
+            # A test may have cleared the breakpoint itself, through the client.
+            with suppress(RPCError):
+                if kept:
+                    client.amend_breakpoint(armed.wanted())
+                    continue
                 del self._armed[armed.pc]
+                client.clear_breakpoint(armed.id)
 
     def _on_stop(self, client: Client, state: api.DebuggerState) -> None:
         by_id = {armed.id: armed for armed in self._armed.values()}

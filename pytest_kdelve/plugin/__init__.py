@@ -130,7 +130,8 @@ def pytest_runtest_makereport(
     """
     report = yield
     text = report.longreprtext
-    if report.failed and redact(text) != text:
+    # That of a skipped test is a tuple, which pytest takes apart.
+    if not isinstance(report.longrepr, tuple) and redact(text) != text:
         report.longrepr = redact(text)
     report.sections = [(name, redact(content)) for name, content in report.sections]
     return report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane.environment import ControlPlane
 from pytest_kdelve.delve.binary import check_debuggable
-from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError
+from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder, Subscription
 
@@ -91,9 +91,15 @@ class Debugged:
     def startup(self, expectation: Expectation) -> Watched:
         """Return what start-up code hit for an expectation that was known before the start.
 
-        Raises ``LocationError`` if its location has no meaning here.
+        Raises ``LocationError`` if its location has no meaning here, and ``UsageError`` if it was
+        not known.
         """
-        watched = self._startup[id(expectation)]
+        watched = self._startup.get(id(expectation))
+        if watched is None:
+            raise UsageError(
+                f"{expectation.location}: a marker with during='startup' was added after "
+                "collection, when start-up code was no longer watched"
+            )
         if isinstance(watched, LocationError):
             raise watched
         return watched

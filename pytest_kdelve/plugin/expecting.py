@@ -68,10 +68,13 @@ class Expecting:
 
         Waits for hits that are still missing.
         """
-        if ended := self._why_ended():
+        ended = self._why_ended()
+        if not ended:
+            self._await(time.monotonic())
+            ended = self._why_ended()
+        if ended:
             return redact("\n".join([ended, "", explain([], self._log.exchanges)]).rstrip("\n"))
-        now = time.monotonic()
-        outcomes = [self._outcome(watched, now) for watched in self._watched]
+        outcomes = map(_outcome, self._watched)
         unfulfilled = [outcome for outcome in outcomes if not outcome.is_fulfilled]
         return redact(explain(unfulfilled, self._log.exchanges)) if unfulfilled else ""
 
@@ -92,30 +95,35 @@ class Expecting:
             return str(self._debugged.explain(error))
         return ""
 
-    def _outcome(self, watched: Watched, since: float) -> Outcome:
-        """Judge at once, and again with each new hit, until it is decided or time is up.
+    def _await(self, since: float) -> None:
+        """Wait until each expectation is decided or its time is up.
 
-        An expectation of few hits or none is decided at once, unless its marker has a timeout.
+        One of few hits or none is decided at once, unless its marker has a timeout.
         """
-        expectation, collected = watched.expectation, watched.collected
-        timeout = self._timeout if expectation.timeout is None else expectation.timeout
-        if expectation.during == "startup":
-            timeout = 0.0
-        while True:
-            known = len(collected.own)
-            outcome = judge(
-                expectation,
-                watched.place,
-                collected.own[:known],
-                others_count=collected.others_count,
-            )
-            remaining = since + timeout - time.monotonic()
-            if _is_decided(outcome) or not collected.own.grows_beyond(known, timeout=remaining):
-                return outcome
+        for watched in self._watched:
+            expectation = watched.expectation
+            timeout = self._timeout if expectation.timeout is None else expectation.timeout
+            known = len(watched.collected.own)
+            while not _is_decided(_outcome(watched)) and watched.collected.own.grows_beyond(
+                known, timeout=since + timeout - time.monotonic()
+            ):
+                known = len(watched.collected.own)
+
+
+def _outcome(watched: Watched) -> Outcome:
+    collected = watched.collected
+    return judge(
+        watched.expectation,
+        watched.place,
+        tuple(collected.own),
+        others_count=collected.others_count,
+    )
 
 
 def _is_decided(outcome: Outcome) -> bool:
     expectation, number = outcome.expectation, len(outcome.matched)
+    if expectation.during == "startup":
+        return True
     if expectation.count is not None and number >= expectation.count.stop:
         return True
     has_upper_bound = expectation.count is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -94,7 +94,7 @@ def _kdelve_debugged(
 
 def _binaries(config: pytest.Config, settings: Settings) -> build.Binaries:
     capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
         return build.ensure(
             settings.kubernetes,
             cache=build.cache_folder(),
@@ -166,10 +166,10 @@ def kdelve(
 def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
     """Set the breakpoints of a test's markers before its own fixtures make requests."""
     node = request.node
-    expectations = node.stash.get(EXPECTATIONS, None)
-    if expectations is None:
-        with _readable_errors():
-            expectations = markers.expectations(node)
+    expectations = list(node.stash.get(EXPECTATIONS, ()))
+    with _readable_errors():
+        # Somebody's hook may have added markers after collection.
+        expectations += [e for e in markers.expectations(node) if e not in expectations]
     if not expectations:
         yield
         return

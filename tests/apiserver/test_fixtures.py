@@ -74,6 +74,15 @@ def test_the_session_reviews_as_the_service_account(api: ApiSession) -> None:
     assert answer.json()["status"]["userInfo"]["username"] == "system:serviceaccount:default:kdelve"
 
 
+def test_etcd_answers_nobody_without_a_certificate(apiserver: Apiserver) -> None:
+    """Every user of the machine reaches loopback, and etcd has the token."""
+    [servers] = [a.partition("=")[2] for a in apiserver.argv if a.startswith("--etcd-servers=")]
+    with requests.Session() as stranger:
+        stranger.trust_env = False
+        with pytest.raises((requests.exceptions.SSLError, requests.exceptions.ConnectionError)):
+            stranger.get(f"{servers}/health", verify=str(apiserver.ca_file), timeout=10)
+
+
 def test_the_ca_is_verified(api: ApiSession, apiserver: Apiserver) -> None:
     assert api.get("/api").ok
     with requests.Session() as stranger:

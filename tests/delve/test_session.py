@@ -26,6 +26,7 @@ from tests.delve.conftest import LONG, Debug, Stops, break_at, ended, has_ended,
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from types import FrameType
 
     from pytest_kdelve.delve import Client, Server
     from pytest_kdelve.delve.session import Session
@@ -318,6 +319,39 @@ class TestEnd:
         for ask in (session.check, lambda: session.call(nothing)):
             with pytest.raises(error):
                 ask()
+
+    def test_an_interrupted_call_is_not_done_later(
+        self, debug: Debug, run_session: RunSession
+    ) -> None:
+        """Nobody would know of the breakpoint that it sets."""
+        server = debug("behave", "tick")
+        stopped, go_on = threading.Event(), threading.Event()
+
+        def hold(_client: Client, _state: api.DebuggerState) -> None:
+            stopped.set()
+            go_on.wait(LONG)
+
+        session = run_session(server, hold)
+        session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
+        session.start()
+        assert stopped.wait(LONG)
+        done: list[str] = []
+
+        def interrupt(_number: int, _frame: FrameType | None) -> None:
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGUSR1))
+        try:
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                session.call(lambda _client: done.append("done"))
+        finally:
+            timer.join(LONG)
+            signal.signal(signal.SIGUSR1, before)
+        go_on.set()
+        session.call(nothing)
+        assert done == []
 
     def test_close_ends_the_thread_and_every_wait_and_leaves_the_target_running(
         self, debug: Debug, run_session: RunSession

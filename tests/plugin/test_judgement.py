@@ -403,3 +403,39 @@ def test_a_failure_reaches_junit(faked: pytest.Pytester) -> None:
     text = (faked.path / "junit.xml").read_text()
     assert '<failure message="Failed: Expected at least 1 hit by this test' in text
     assert "GET /api -&gt; 200 OK" in text
+
+
+def test_the_apiservers_death_while_a_hit_is_awaited(faked: pytest.Pytester) -> None:
+    """That nothing was hit until then does not fulfil what was to be watched for longer."""
+    faked.makepyfile("""
+        import threading
+        import pytest
+        from pytest_kdelve.errors import TargetExitedError
+
+        @pytest.mark.not_hits("a.go:1", timeout=0.5)
+        def test_one(_kdelve_debugged):
+            error = TargetExitedError("the debugged process is gone", status=2)
+            end = lambda: setattr(_kdelve_debugged.recorder, "ended", error)
+            threading.Timer(0.1, end).start()
+    """)
+    result = faked.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["kube-apiserver ended with status 2"])
+
+
+class LateMarker:
+    """Somebody's plugin that marks tests when they are about to run."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        item.add_marker(pytest.mark.hits("a.go:1"))
+
+
+def test_a_marker_that_a_hook_adds_is_judged(faked: pytest.Pytester) -> None:
+    faked.makepyfile("""
+        def test_one(api):
+            api.get("/reach/b.go")
+    """)
+    result = faked.runpytest_inprocess("--kdelve-timeout=0", plugins=[LateMarker()])
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  Nothing reached it."])

@@ -45,6 +45,10 @@ def report(pytester: pytest.Pytester) -> Path:
         def test_that_compares():
             assert TOKEN == "another"
 
+        @pytest.mark.xfail
+        def test_that_is_expected_to_fail():
+            refuse(TOKEN)
+
         def test_that_skips():
             pytest.skip("for a reason")
     """)
@@ -52,7 +56,7 @@ def report(pytester: pytest.Pytester) -> Path:
     result = pytester.runpytest(
         "--showlocals", "--tb=long", "-o", "junit_logging=all", f"--junit-xml={path}", "-rA"
     )
-    result.assert_outcomes(failed=2, errors=1, skipped=1)
+    result.assert_outcomes(failed=2, errors=1, skipped=1, xfailed=1)
     (pytester.path / "output").write_text(result.stdout.str() + result.stderr.str())
     return path
 

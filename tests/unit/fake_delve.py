@@ -100,7 +100,8 @@ class FakeClient:
 
     def clear_breakpoint(self, breakpoint_id: int) -> None:
         self.calls.append(("clear_breakpoint", str(breakpoint_id)))
-        del self.breakpoints[breakpoint_id]
+        if self.breakpoints.pop(breakpoint_id, None) is None:
+            raise RPCError("ClearBreakpoint", f"no breakpoint with id {breakpoint_id}")
 
     def list_function_args(self, scope: api.EvalScope, _load: api.LoadConfig) -> list[api.Variable]:
         frame = self._frame(scope)

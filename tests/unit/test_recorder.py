@@ -351,6 +351,19 @@ def test_recording_lasts_as_long_as_its_context(fake: Fake) -> None:
     assert fake.client.breakpoints == {}
 
 
+def test_a_breakpoint_that_a_test_cleared_itself_does_no_harm(fake: Fake) -> None:
+    """Neither to the others that are removed with it, nor to the next one at its address."""
+    first, second = Subscriber(1), Subscriber(2)
+    fake.add(first, second)
+    fake.client.breakpoints.pop(1)
+    fake.remove(first, second)
+    assert fake.client.breakpoints == {}
+    again = Subscriber(1)
+    fake.add(again)
+    fake.hit(1)
+    assert len(again.hits) == 1
+
+
 def test_the_end_of_the_target_is_said_to_everybody(fake: Fake) -> None:
     """To who stops, too: hits may have been missed."""
     subscriber = Subscriber(1)

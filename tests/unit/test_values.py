@@ -332,3 +332,11 @@ def test_a_variable_is_decoded_from_what_delve_sends() -> None:
     assert to_python(found) == b"\xff"
     assert found.flags == VariableFlags.ESCAPED | VariableFlags.SHADOWED
     assert found.decl_line == 5
+
+
+def test_a_key_that_holds_a_map_is_a_tuple() -> None:
+    """Of a map[*T]V, say, where T has a map; a dict cannot be in a key."""
+    inner = variable(Kind.MAP, name="labels", base=1, len=0)
+    key = variable(Kind.STRUCT, type="main.T", len=1, children=[inner])
+    number = variable(Kind.INT, "7")
+    assert to_python(variable(Kind.MAP, base=1, len=1, children=[key, number])) == {((),): 7}
