@@ -25,9 +25,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
-from pytest_kdelve.controlplane import golang
+from pytest_kdelve.controlplane import golang, locks
 from pytest_kdelve.controlplane.binaries import (
     KUBERNETES_MODULE,
     go_line,
@@ -300,9 +300,9 @@ def _locked(file: Path, what: str, progress: Progress) -> Iterator[None]:
 
     def acquired() -> bool:
         progress.tick()
-        return _acquired(lock)
+        return locks.acquired(lock)
 
-    if not _acquired(lock):
+    if not locks.acquired(lock):
         progress.waiting(what)
         if not poll(acquired, timeout=_LOCK_TIMEOUT):
             raise BuildError(
@@ -313,14 +313,6 @@ def _locked(file: Path, what: str, progress: Progress) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _acquired(lock: FileLock) -> bool:
-    try:
-        lock.acquire()
-    except Timeout:
-        return False
-    return True
 
 
 def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:

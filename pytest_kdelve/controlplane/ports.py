@@ -6,8 +6,9 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
+from pytest_kdelve.controlplane.locks import acquired
 from pytest_kdelve.errors import ProcessError
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def reserve(count: int, *, locks: Path) -> Iterator[tuple[int, ...]]:
                 break
             port = _free_port()
             lock = FileLock(locks / f"{port}.lock", timeout=0)
-            if port not in held and _acquired(lock):
+            if port not in held and acquired(lock):
                 held[port] = lock
         if len(held) < count:
             message = f"no {count} free ports on 127.0.0.1 after {attempts} attempts"
@@ -49,11 +50,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _acquired(lock: FileLock) -> bool:
-    try:
-        lock.acquire()
-    except Timeout:
-        return False
-    return True

@@ -11,9 +11,6 @@ from pytest_kdelve.errors import KdelveError
 if TYPE_CHECKING:
     from pytest_kdelve.hits.model import Hit
 
-#: How many hits of others are kept; all are counted.
-_OTHERS_KEPT = 20
-
 
 class HitList(Sequence["Hit"]):
     """A sequence that grows while hits are recorded; a hit that is in it never changes."""
@@ -82,14 +79,14 @@ class HitList(Sequence["Hit"]):
 class Collected:
     """All hits at one place, the test's own kept apart from those of others.
 
-    With ``by_anyone``, hits of others count as own. Of the rest the first few are kept, and all
-    are counted in ``others_count``.
+    With ``by_anyone``, hits of others count as own. The rest is counted in ``others_count``; of
+    those, ``unattributed_count`` are of no request that could be found.
     """
 
     def __init__(self, *, by_anyone: bool) -> None:
         self.own = HitList()
-        self.others = HitList()
         self.others_count = 0
+        self.unattributed_count = 0
         self._by_anyone = by_anyone
 
     def add(self, hit: Hit) -> None:
@@ -98,5 +95,4 @@ class Collected:
             self.own.append(hit)
             return
         self.others_count += 1
-        if len(self.others) < _OTHERS_KEPT:
-            self.others.append(hit)
+        self.unattributed_count += hit.request is None

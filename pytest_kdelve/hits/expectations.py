@@ -47,11 +47,6 @@ class Expectation:
         wanted = {expression: _depth(value) for expression, value in self.locals.items()}
         return {self.when: 1, **wanted} if self.when else wanted
 
-    @property
-    def least(self) -> int:
-        """The smallest number of hits that fulfils it."""
-        return 1 if self.count is None else min(self.count, default=0)
-
     def allows(self, number: int) -> bool:
         """Whether this many matching hits fulfil it."""
         return number >= 1 if self.count is None else number in self.count
@@ -72,7 +67,7 @@ class Outcome:
     """How an expectation ended.
 
     ``matched`` are the hits that count. ``rejected`` are the test's other hits at the place, each
-    with what differed.
+    with what differed. Of ``others_count`` more, ``unattributed_count`` are of no known request.
     """
 
     expectation: Expectation
@@ -80,6 +75,7 @@ class Outcome:
     matched: Sequence[Hit]
     rejected: Sequence[tuple[Hit, Sequence[Difference]]]
     others_count: int
+    unattributed_count: int
 
     @property
     def is_fulfilled(self) -> bool:
@@ -103,7 +99,12 @@ def _depth(expected: object) -> int:
 
 
 def judge(
-    expectation: Expectation, place: Place, hits: Sequence[Hit], *, others_count: int
+    expectation: Expectation,
+    place: Place,
+    hits: Sequence[Hit],
+    *,
+    others_count: int,
+    unattributed_count: int = 0,
 ) -> Outcome:
     """Compare the hits that count for the test with what was expected."""
     compared = [(hit, _differences(expectation, hit)) for hit in hits]
@@ -113,6 +114,7 @@ def judge(
         matched=[hit for hit, differences in compared if not differences],
         rejected=[(hit, differences) for hit, differences in compared if differences],
         others_count=others_count,
+        unattributed_count=unattributed_count,
     )
 
 

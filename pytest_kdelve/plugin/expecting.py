@@ -117,6 +117,7 @@ def _outcome(watched: Watched) -> Outcome:
         watched.place,
         tuple(collected.own),
         others_count=collected.others_count,
+        unattributed_count=collected.unattributed_count,
     )
 
 

@@ -96,6 +96,8 @@ def _seen(outcome: Outcome) -> Iterable[str]:
             yield from (f"      {line}" for d in differences for line in _difference(d))
         yield from _more(rejected)
     others = f"{_number(outcome.others_count)} by other requests or goroutines"
+    if outcome.unattributed_count:
+        others += f", {outcome.unattributed_count} of which could not be attributed to a request"
     if matched or rejected:
         yield from [f"  Not counted: {others}."] if outcome.others_count else ()
     else:

@@ -43,6 +43,21 @@ def set_hit_breakpoint(client: Client) -> api.Breakpoint:
     return break_at(client, "goroutines/main.go", "// one hit each", variables=["number"])
 
 
+def held_at_a_stop(run_session: RunSession, server: Server) -> tuple[Session, threading.Event]:
+    """Return a session whose loop stands in ``on_stop``, and the event that lets it go on."""
+    stopped, go_on = threading.Event(), threading.Event()
+
+    def hold(_client: Client, _state: api.DebuggerState) -> None:
+        stopped.set()
+        go_on.wait(LONG)
+
+    session = run_session(server, hold)
+    session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
+    session.start()
+    assert stopped.wait(LONG)
+    return session, go_on
+
+
 def tick_count(client: Client) -> int:
     """Return how often the target of "behave tick" went round; 0 before it began."""
     try:
@@ -325,16 +340,7 @@ class TestEnd:
     ) -> None:
         """Nobody would know of the breakpoint that it sets."""
         server = debug("behave", "tick")
-        stopped, go_on = threading.Event(), threading.Event()
-
-        def hold(_client: Client, _state: api.DebuggerState) -> None:
-            stopped.set()
-            go_on.wait(LONG)
-
-        session = run_session(server, hold)
-        session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
-        session.start()
-        assert stopped.wait(LONG)
+        session, go_on = held_at_a_stop(run_session, server)
         done: list[str] = []
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -358,16 +364,7 @@ class TestEnd:
     ) -> None:
         before = set(threading.enumerate())
         server = debug("behave", "tick")
-        stopped, go_on = threading.Event(), threading.Event()
-
-        def hold(_client: Client, _state: api.DebuggerState) -> None:
-            stopped.set()
-            go_on.wait(LONG)
-
-        session = run_session(server, hold)
-        session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
-        session.start()
-        assert stopped.wait(LONG)
+        session, go_on = held_at_a_stop(run_session, server)
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(session.call, nothing)
             closing = threading.Thread(target=session.close)

@@ -69,13 +69,6 @@ def test_the_number_of_hits_decides(count: range | None, fulfilled_by: set[int])
     assert {n for n in range(5) if judge_number(n, count=count)} == fulfilled_by
 
 
-@pytest.mark.parametrize(
-    ("count", "least"), [(None, 1), (range(2, 5), 2), (range(1), 0), (range(3), 0)]
-)
-def test_the_least_number(count: range | None, least: int) -> None:
-    assert expect(count=count).least == least
-
-
 HOLDING = {
     "string": ("kubernetes", "kubernetes"),
     "int": (3, 3),
