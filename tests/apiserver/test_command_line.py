@@ -299,4 +299,8 @@ def test_an_interrupted_run_leaves_nothing(
     finally:
         run.kill()
         run.wait()
+        left = runner.footprint.processes()
+        for process in left:
+            process.kill()
+    assert left == []
     runner.check_nothing_is_left()
