@@ -62,7 +62,7 @@ def test_an_excerpt_marks_its_line_and_ends_with_the_file(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("path", "short"),
     [
-        ("/root/go/pkg/mod/k8s.io/apiserver@v0.37.2/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
+        ("/home/reader/go/pkg/mod/k8s.io/apiserver@v0.37.2/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
         ("/src/kubernetes/staging/src/k8s.io/apiserver/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
         ("/src/kubernetes/vendor/k8s.io/apiserver/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
         ("k8s.io/apiserver@v0.37.2/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
