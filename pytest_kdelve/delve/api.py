@@ -186,6 +186,7 @@ class DebuggerState(_Wire):
     pid: int = msgspec.field(default=0, name="Pid")
     running: bool = msgspec.field(default=False, name="Running")
     threads: list[Thread] | None = msgspec.field(default=None, name="Threads")
+    selected_goroutine: Goroutine | None = msgspec.field(default=None, name="currentGoroutine")
     next_in_progress: bool = msgspec.field(default=False, name="NextInProgress")
     exited: bool = False
     exit_status: int = msgspec.field(default=0, name="exitStatus")

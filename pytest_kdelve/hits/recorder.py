@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Frames of a hit; a handler of a kube-apiserver has about 65.
 _STACK_DEPTH = 128
 _NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop")
+#: Delve evaluates it in the selected goroutine, whatever the scope (``pushLocal`` in its eval.go).
+_OUTER_FRAME = "runtime.frame("
 _FRAME_VARIABLES = api.LoadConfig()
 #: Bounds of what is loaded where a named expression came incomplete.
 _LONGEST_STRING = 64 * 1024
@@ -177,7 +179,7 @@ class Recorder:
         at_breakpoints = [thread for thread in state.threads or () if thread.breakpoint]
         # All are taken apart first, since reading one may change what a breakpoint collects.
         stops = [
-            _Stop(thread, by_id[thread.breakpoint.id])
+            _Stop(thread, by_id[thread.breakpoint.id], state.selected_goroutine)
             for thread in at_breakpoints
             if thread.breakpoint and thread.breakpoint.id in by_id
         ]
@@ -214,14 +216,17 @@ class Recorder:
 
     def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
         variable = stop.variables[expression]
-        if depth and not values.is_complete(variable, depth):
+        is_anothers = _OUTER_FRAME in expression and not stop.is_selected
+        if is_anothers or (depth and not values.is_complete(variable, depth)):
             scope = api.EvalScope(goroutine_id=stop.thread.goroutine_id)
             load = api.LoadConfig(
-                max_variable_recurse=depth,
+                max_variable_recurse=max(depth, 1),
                 max_string_len=_LONGEST_STRING,
                 max_array_values=_MOST_VALUES,
             )
             try:
+                if is_anothers:
+                    client.switch_thread(stop.thread.id)
                 variable = client.eval(expression, scope, load)
             except RPCError as error:
                 return values.Unreadable(error.text)
@@ -235,7 +240,7 @@ class _Stop:
     under other names, but in the order in which they were asked for.
     """
 
-    def __init__(self, thread: api.Thread, armed: _Armed) -> None:
+    def __init__(self, thread: api.Thread, armed: _Armed, selected: api.Goroutine | None) -> None:
         self.thread = thread
         self.armed = armed
         self.holder = armed.holder
@@ -246,8 +251,11 @@ class _Stop:
         variables = self._info.variables or [_NOT_COLLECTED] * asked
         first = len(variables) - asked
         self.variables = dict(zip(armed.expressions, variables[first:], strict=True))
+        self.is_selected = selected is not None and selected.id == thread.goroutine_id
         fits = self.holder is not None and self.holder.fits(self.functions)
-        self.request = read_request(variables[:first]) if fits else None
+        # Of several threads in one stop, Delve reads outer frames of the selected one for all.
+        is_its_own = self.holder is not None and (self.is_selected or not self.holder.frame)
+        self.request = read_request(variables[:first]) if fits and is_its_own else None
 
     def hit(
         self,

@@ -186,7 +186,10 @@ class FakeSession:
         return work(self.client)
 
     def stopped(self, *threads: api.Thread) -> None:
-        self._on_stop(self.client, api.DebuggerState(threads=list(threads)))
+        """Let the target stop; the first thread's goroutine is the selected one."""
+        selected = api.Goroutine(id=threads[0].goroutine_id) if threads else None
+        state = api.DebuggerState(threads=list(threads), selected_goroutine=selected)
+        self._on_stop(self.client, state)
 
     @property
     def has_ended(self) -> bool:

@@ -242,6 +242,22 @@ def test_all_threads_of_one_stop_are_delivered(fake: Fake) -> None:
     assert all(hit.is_own for hit in (*here.hits, *there.hits))
 
 
+def test_outer_frames_of_another_goroutine_than_the_selected_are_read_anew(fake: Fake) -> None:
+    """For all threads of a stop Delve evaluates runtime.frame(n) in the selected goroutine."""
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.hit(1)
+    fake.client.count()
+    fake.goroutine(OWN)
+    selected, another = (fake.client.stop(1, goroutine=number) for number in (7, 9))
+    info = another.breakpoint_info
+    assert info is not None
+    info.variables = list(request_values("", audit_id=OTHERS).values())
+    fake.session.stopped(selected, another)
+    assert [hit.is_own for hit in subscriber.hits] == [True, True, True]
+    assert fake.client.count() == {"eval": 3}
+
+
 def test_a_stop_without_threads_is_no_hit(fake: Fake) -> None:
     subscriber = Subscriber(1)
     fake.add(subscriber)
