@@ -334,5 +334,6 @@ def test_a_hit_costs_one_rpc_once_the_place_is_known(
         monkeypatch.undo()
     assert {hit.attribution for hit in hits} == {attribution}
     assert len(hits) == 11
-    # Where one of the apiserver's own requests stops in the same moment, it takes a few more.
-    assert len([method for method in called if method != "Command"]) < 10
+    more = [method for method in called if method != "Command"]
+    # An outer frame takes a few more where one of the apiserver's own requests stops with it.
+    assert len(more) <= (0 if attribution is Attribution.FRAME else 9)
