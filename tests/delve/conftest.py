@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sys
 import threading
 import uuid
 from pathlib import Path
@@ -14,18 +13,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psutil
 import pytest
 
-from pytest_kdelve.controlplane import build, golang
-from pytest_kdelve.controlplane.progress import PlainProgress
 from pytest_kdelve.delve import Address, Server, api, exec_
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.session import Session
 from pytest_kdelve.errors import DelveError
 from pytest_kdelve.process import poll
+from tests.delve import toolchains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_kdelve.delve import Client
+    from tests.delve.toolchains import Toolchain
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
 DEBUGGABLE = ("-gcflags=all=-N -l",)
@@ -65,15 +64,20 @@ class Stops:
             self.found += [variable.value for variable in (info and info.variables) or ()]
 
 
-@pytest.fixture(scope="session")
-def dlv() -> Path:
-    progress = PlainProgress(sys.stderr)
-    binaries = build.ensure(build.DEFAULT_KUBERNETES, cache=build.cache_folder(), progress=progress)
-    return binaries.dlv
+@pytest.fixture(scope="session", params=[toolchains.newest, toolchains.oldest])
+def toolchain(request: pytest.FixtureRequest) -> Toolchain:
+    """Let a test run with each of them."""
+    make: Callable[[], Toolchain] = request.param
+    return make()
 
 
 @pytest.fixture(scope="session")
-def build_program(tmp_path_factory: pytest.TempPathFactory) -> BuildProgram:
+def dlv(toolchain: Toolchain) -> Path:
+    return toolchain.dlv
+
+
+@pytest.fixture(scope="session")
+def build_program(toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> BuildProgram:
     """Build a program of tests/programs, each with the same flags only once."""
     built: dict[tuple[str, tuple[str, ...]], Path] = {}
 
@@ -82,9 +86,8 @@ def build_program(tmp_path_factory: pytest.TempPathFactory) -> BuildProgram:
             # The folder's name is part of the paths by which the sources are found.
             module = tmp_path_factory.mktemp("program") / name
             shutil.copytree(PROGRAMS / name, module)
-            go = golang.inspect(golang.candidates()[0], module)
             out = module / "bin" / name
-            golang.build(go, module=module, package=".", flags=flags, out=out, tick=lambda: None)
+            toolchain.build(module, flags=flags, out=out)
             built[name, flags] = out
         return built[name, flags]
 

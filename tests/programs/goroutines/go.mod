@@ -1,3 +1,3 @@
 module example.com/goroutines
 
-go 1.26
+go 1.18

@@ -14,14 +14,17 @@ func work(number int) int {
 	return square
 }
 
-// again runs one round each time that the debugger sets rounds.
 func main() {
 	count, _ := strconv.Atoi(os.Args[1])
 	rounds, _ := strconv.Atoi(os.Args[2])
-	for range rounds {
+	for round := 0; round < rounds; round++ {
 		var group sync.WaitGroup
-		for number := range count {
-			group.Go(func() { work(number) })
+		group.Add(count)
+		for number := 0; number < count; number++ {
+			go func(number int) {
+				defer group.Done()
+				work(number)
+			}(number)
 		}
 		group.Wait()
 	}

@@ -43,18 +43,6 @@ func closures() int {
 	return total
 }
 
-func each(yield func(int) bool) {
-	_ = yield(1) && yield(2)
-}
-
-func ranges() int {
-	total := 0
-	for n := range each { // begins a loop over a function
-		total += n
-	}
-	return total
-}
-
 func wraps(text string) string {
 	// Nothing is executed on this line.
 

@@ -73,7 +73,7 @@ func frame(argument string, count int) (result error) {
 	byNaN := map[float64]int{math.NaN(): 1, math.Inf(-1): 2}
 	mixed := map[any]string{1: "int", true: "bool", 1.0: "float"}
 	manyKeys := map[int]int{}
-	for i := range 100 {
+	for i := 0; i < 100; i++ {
 		manyKeys[i] = i * i
 	}
 	point, pointer := Point{3, 4}, &Point{5, 6}
