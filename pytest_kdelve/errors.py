@@ -16,7 +16,11 @@
         │   └── DelveTimeoutError  no reply within the deadline
         ├── ProtocolError          the peer does not speak Delve's JSON-RPC
         ├── RPCError               Delve answered with an error
+        │   └── ConditionError     a breakpoint's condition has no value; the target stands there
+        ├── UnsupportedError       this Delve is too old for it
         ├── TargetExitedError      the debugged process is gone
+        ├── TargetRunningError     the call needs a target that stands still
+        ├── NextInProgressError    a next, step or stepout has not come to its end
         └── LocationError          a location has no, or more than one, meaning
 """
 
@@ -99,12 +103,33 @@ class RPCError(DelveError):
         self.text = text
 
 
+class ConditionError(RPCError):
+    """A breakpoint's condition has no value at run time; the target stands at the breakpoint."""
+
+
+class UnsupportedError(DelveError):
+    """Delve is too old for it; ``since`` is the first version that has it, None if none has."""
+
+    def __init__(self, what: str, *, since: str | None) -> None:
+        first = f"Delve has it since {since}" if since else "no known version of Delve has it"
+        super().__init__(f"this Delve does not have {what}; {first}")
+        self.since = since
+
+
 class TargetExitedError(DelveError):
     """The debugged process has ended; ``status`` is its exit status."""
 
     def __init__(self, message: str, *, status: int) -> None:
         super().__init__(message)
         self.status = status
+
+
+class TargetRunningError(DelveError):
+    """The target runs, so Delve would not answer before it stops."""
+
+
+class NextInProgressError(DelveError):
+    """A next, step or stepout was interrupted, and another one was asked for."""
 
 
 class LocationError(DelveError):

@@ -8,6 +8,7 @@ fields between releases and Go encodes an empty list as ``null``.
 from __future__ import annotations
 
 import enum
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
 from typing import Any
 
 import msgspec
@@ -54,28 +55,125 @@ class VariableFlags(enum.IntFlag):
     ARGUMENT = 8
     RETURN_ARGUMENT = 16
     FAKE_ADDRESS = 32
+    C_POINTER = 64
+    CPU_REGISTER = 128
 
 
-class LoadConfig(msgspec.Struct, frozen=True, kw_only=True):
+class WatchType(enum.IntFlag):
+    """What a watchpoint stops at."""
+
+    READ = 1
+    WRITE = 2
+
+
+class StacktraceOptions(enum.IntFlag):
+    """How a stack is read: with deferred calls, on one stack only, from the saved registers."""
+
+    READ_DEFERS = 1
+    SIMPLE = 2
+    G = 4
+
+
+class AssemblyFlavour(enum.IntEnum):
+    """The syntax of disassembled code."""
+
+    GNU = 0
+    INTEL = 1
+    GO = 2
+
+
+class GoroutineField(enum.IntEnum):
+    """What ``list_goroutines`` filters and groups by."""
+
+    NONE = 0
+    CURRENT_LOC = 1
+    USER_LOC = 2
+    GO_LOC = 3
+    START_LOC = 4
+    LABEL = 5
+    RUNNING = 6
+    USER = 7
+    WAITING_ON_CHANNEL = 8
+
+
+class EventKind(enum.IntEnum):
+    """``Event.kind``."""
+
+    RESUMED = 0
+    STOPPED = 1
+    BINARY_INFO_DOWNLOAD = 2
+    BREAKPOINT_MATERIALIZED = 3
+    PROCESS_SPAWNED = 4
+    DOWNLOAD_LIBRARY_INFO_DONE = 5
+
+
+class CommandName(enum.StrEnum):
+    """``DebuggerCommand.name``; those with REVERSE and REWIND need a recorded target."""
+
+    CONTINUE = "continue"
+    REWIND = "rewind"
+    DIRECTION_CONGRUENT_CONTINUE = "directionCongruentContinue"
+    STEP = "step"
+    REVERSE_STEP = "reverseStep"
+    STEP_OUT = "stepOut"
+    REVERSE_STEP_OUT = "reverseStepOut"
+    STEP_INSTRUCTION = "stepInstruction"
+    NEXT_INSTRUCTION = "nextInstruction"
+    REVERSE_STEP_INSTRUCTION = "reverseStepInstruction"
+    REVERSE_NEXT_INSTRUCTION = "reverseNextInstruction"
+    NEXT = "next"
+    REVERSE_NEXT = "reverseNext"
+    SWITCH_THREAD = "switchThread"
+    SWITCH_GOROUTINE = "switchGoroutine"
+    HALT = "halt"
+    CALL = "call"
+
+
+class _Sent(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What only the client sends."""
+
+
+class LoadConfig(_Sent, frozen=True, kw_only=True):
     """How much of a value Delve reads from the target's memory."""
 
-    follow_pointers: bool = msgspec.field(default=True, name="FollowPointers")
-    max_variable_recurse: int = msgspec.field(default=1, name="MaxVariableRecurse")
-    max_string_len: int = msgspec.field(default=64, name="MaxStringLen")
-    max_array_values: int = msgspec.field(default=64, name="MaxArrayValues")
-    max_struct_fields: int = msgspec.field(default=-1, name="MaxStructFields")
+    follow_pointers: bool = True
+    max_variable_recurse: int = 1
+    max_string_len: int = 64
+    max_array_values: int = 64
+    max_struct_fields: int = -1
 
 
-class EvalScope(msgspec.Struct, frozen=True, kw_only=True):
+class EvalScope(_Sent, frozen=True, kw_only=True):
     """Where an expression is evaluated; goroutine -1 is the selected one."""
 
     goroutine_id: int = msgspec.field(default=-1, name="GoroutineID")
-    frame: int = msgspec.field(default=0, name="Frame")
-    deferred_call: int = msgspec.field(default=0, name="DeferredCall")
+    frame: int = 0
+    deferred_call: int = 0
 
 
-class _Wire(msgspec.Struct, kw_only=True):
-    """What arrives from Delve."""
+class ListGoroutinesFilter(_Sent, frozen=True, kw_only=True):
+    """Which goroutines are listed: those whose ``kind`` holds ``arg``, or not, if ``negated``."""
+
+    kind: GoroutineField
+    negated: bool = False
+    arg: str = ""
+
+
+class GoroutineGroupingOptions(_Sent, frozen=True, kw_only=True):
+    """How listed goroutines are grouped; ``group_by_key`` is the name of a label."""
+
+    group_by: GoroutineField
+    group_by_key: str = ""
+    max_group_members: int = 0
+    max_groups: int = 0
+
+
+class _Wire(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What arrives from Delve; a field that is not sent is the type's zero value for Go, too."""
+
+
+class _Pascal(_Wire, kw_only=True, omit_defaults=True, rename="pascal"):
+    """The same, where Delve's names begin with a capital."""
 
 
 class Function(_Wire):
@@ -83,6 +181,8 @@ class Function(_Wire):
 
     name: str = ""
     value: int = 0
+    type: int = 0
+    go_type: int = msgspec.field(default=0, name="goType")
     optimized: bool = False
 
 
@@ -94,6 +194,7 @@ class Location(_Wire):
     line: int = 0
     function: Function | None = None
     pcs: list[int] | None = None
+    pc_pids: list[int] | None = msgspec.field(default=None, name="pcpids")
 
 
 class Variable(_Wire):
@@ -116,7 +217,17 @@ class Variable(_Wire):
     children: list[Variable] | None = None
     base: int = 0
     unreadable: str = ""
+    location_expr: str = msgspec.field(default="", name="LocationExpr")
     decl_line: int = msgspec.field(default=0, name="DeclLine")
+
+
+class Defer(_Pascal):
+    """A deferred call: of what, and where it was deferred."""
+
+    deferred_loc: Location = msgspec.field(default_factory=Location)
+    defer_loc: Location = msgspec.field(default_factory=Location)
+    sp: int = msgspec.field(default=0, name="SP")
+    unreadable: str = ""
 
 
 class Stackframe(Location):
@@ -124,14 +235,44 @@ class Stackframe(Location):
 
     locals: list[Variable] | None = msgspec.field(default=None, name="Locals")
     arguments: list[Variable] | None = msgspec.field(default=None, name="Arguments")
+    frame_offset: int = msgspec.field(default=0, name="FrameOffset")
+    frame_pointer_offset: int = msgspec.field(default=0, name="FramePointerOffset")
+    defers: list[Defer] | None = msgspec.field(default=None, name="Defers")
+    bottom: bool = msgspec.field(default=False, name="Bottom")
     err: str = msgspec.field(default="", name="Err")
 
 
+class Ancestor(_Pascal):
+    """A goroutine that started another one, with its stack at that moment."""
+
+    id: int = msgspec.field(default=0, name="ID")
+    stack: list[Stackframe] | None = None
+    unreadable: str = ""
+
+
 class Goroutine(_Wire):
-    """A goroutine of the target."""
+    """A goroutine of the target; ``thread_id`` is 0 where it is not on a thread."""
 
     id: int = 0
+    current_loc: Location = msgspec.field(default_factory=Location, name="currentLoc")
+    user_current_loc: Location = msgspec.field(default_factory=Location, name="userCurrentLoc")
+    go_statement_loc: Location = msgspec.field(default_factory=Location, name="goStatementLoc")
+    start_loc: Location = msgspec.field(default_factory=Location, name="startLoc")
     thread_id: int = msgspec.field(default=0, name="threadID")
+    status: int = 0
+    wait_since: int = msgspec.field(default=0, name="waitSince")
+    wait_reason: int = msgspec.field(default=0, name="waitReason")
+    unreadable: str = ""
+    labels: dict[str, str] | None = None
+
+
+class GoroutineGroup(_Pascal):
+    """A part of the listed goroutines that belong together: from ``offset``, ``count`` long."""
+
+    name: str = ""
+    offset: int = 0
+    count: int = 0
+    total: int = 0
 
 
 class Breakpoint(_Wire):
@@ -144,17 +285,37 @@ class Breakpoint(_Wire):
     name: str = ""
     addr: int = 0
     addrs: list[int] | None = None
+    addr_pid: list[int] | None = msgspec.field(default=None, name="addrpid")
     file: str = ""
     line: int = 0
     function_name: str = msgspec.field(default="", name="functionName")
+    expr_string: str = msgspec.field(default="", name="ExprString")
     cond: str = msgspec.field(default="", name="Cond")
+    hit_cond: str = msgspec.field(default="", name="HitCond")
+    hit_cond_per_g: bool = msgspec.field(default=False, name="HitCondPerG")
+    tracepoint: bool = msgspec.field(default=False, name="continue")
+    trace_return: bool = msgspec.field(default=False, name="traceReturn")
     goroutine: bool = False
     stacktrace: int = 0
     variables: list[str] | None = None
     load_args: LoadConfig | None = msgspec.field(default=None, name="LoadArgs")
     load_locals: LoadConfig | None = msgspec.field(default=None, name="LoadLocals")
+    custom_commands: list[str] | None = msgspec.field(default=None, name="customCommands")
+    watch_expr: str = msgspec.field(default="", name="WatchExpr")
+    watch_type: int = msgspec.field(default=0, name="WatchType")
+    verbose_descr: list[str] | None = msgspec.field(default=None, name="VerboseDescr")
+    hit_count: dict[str, int] | None = msgspec.field(default=None, name="hitCount")
     total_hit_count: int = msgspec.field(default=0, name="totalHitCount")
     disabled: bool = False
+    root_func_name: str = msgspec.field(default="", name="RootFuncName")
+    trace_follow_calls: int = msgspec.field(default=0, name="TraceFollowCalls")
+
+
+class DiscardedBreakpoint(_Pascal):
+    """A breakpoint that could not be set again after a restart."""
+
+    breakpoint: Breakpoint | None = None
+    reason: str = ""
 
 
 class BreakpointInfo(_Wire):
@@ -178,35 +339,207 @@ class Thread(_Wire):
     goroutine_id: int = msgspec.field(default=0, name="goroutineID")
     breakpoint: Breakpoint | None = msgspec.field(default=None, name="breakPoint")
     breakpoint_info: BreakpointInfo | None = msgspec.field(default=None, name="breakPointInfo")
+    return_values: list[Variable] | None = msgspec.field(default=None, name="ReturnValues")
+    call_return: bool = msgspec.field(default=False, name="CallReturn")
 
 
-class DebuggerState(_Wire):
-    """The target as a whole, at the moment of the reply."""
+class DebuggerState(_Pascal):
+    """The target as a whole, at the moment of the reply.
 
-    pid: int = msgspec.field(default=0, name="Pid")
-    running: bool = msgspec.field(default=False, name="Running")
-    threads: list[Thread] | None = msgspec.field(default=None, name="Threads")
+    ``stop_reason`` is Delve's own word for it, empty before Delve 1.26.1; see ``stops``.
+    """
+
+    pid: int = 0
+    target_command_line: str = ""
+    running: bool = False
+    recording: bool = False
+    core_dumping: bool = False
+    current_thread: Thread | None = msgspec.field(default=None, name="currentThread")
     selected_goroutine: Goroutine | None = msgspec.field(default=None, name="currentGoroutine")
-    next_in_progress: bool = msgspec.field(default=False, name="NextInProgress")
-    exited: bool = False
+    threads: list[Thread] | None = None
+    next_in_progress: bool = False
+    watch_out_of_scope: list[Breakpoint] | None = None
+    exited: bool = msgspec.field(default=False, name="exited")
     exit_status: int = msgspec.field(default=0, name="exitStatus")
+    when: str = ""
+    stop_reason: str = msgspec.field(default="", name="stopReason")
 
 
-class AsmInstruction(_Wire):
+class TracepointResult(_Wire):
+    """One entry or return of a function that an eBPF tracepoint saw."""
+
+    addr: int = 0
+    file: str = ""
+    line: int = 0
+    is_ret: bool = False
+    function_name: str = msgspec.field(default="", name="functionName")
+    goroutine_id: int = msgspec.field(default=0, name="goroutineID")
+    input_params: list[Variable] | None = msgspec.field(default=None, name="inputParams")
+    return_params: list[Variable] | None = msgspec.field(default=None, name="returnParams")
+
+
+class Register(_Pascal):
+    """A register of the CPU; ``value`` is as Delve formats it."""
+
+    name: str = ""
+    value: str = ""
+    dwarf_number: int = 0
+
+
+class AsmInstruction(_Pascal):
     """One machine instruction and the line it was compiled from."""
 
-    loc: Location = msgspec.field(default_factory=Location, name="Loc")
+    loc: Location = msgspec.field(default_factory=Location)
+    dest_loc: Location | None = None
+    text: str = ""
+    bytes_: bytes | None = msgspec.field(default=None, name="Bytes")
+    breakpoint: bool = False
+    at_pc: bool = msgspec.field(default=False, name="AtPC")
 
 
-class GetVersionOut(_Wire):
+class Checkpoint(_Pascal):
+    """A point of a recording to restart from."""
+
+    id: int = msgspec.field(default=0, name="ID")
+    when: str = ""
+    where: str = ""
+
+
+class Image(_Pascal):
+    """A shared library of the target."""
+
+    path: str = ""
+    address: int = 0
+    load_error: str = ""
+    trimpath: bool = False
+
+
+class PackageBuildInfo(_Pascal):
+    """Where the files of a package were when it was compiled."""
+
+    import_path: str = ""
+    directory_path: str = ""
+    files: list[str] | None = None
+
+
+class DumpState(_Pascal):
+    """How far a core dump is; ``mem_done`` and ``mem_total`` are in bytes."""
+
+    dumping: bool = False
+    all_done: bool = False
+    threads_done: int = 0
+    threads_total: int = 0
+    mem_done: int = 0
+    mem_total: int = 0
+    err: str = ""
+
+
+class Target(_Pascal):
+    """One of the processes that are debugged; there are several with follow-exec."""
+
+    pid: int = 0
+    cmd_line: str = ""
+    current_thread: Thread | None = None
+
+
+class Event(_Pascal):
+    """What happened while the target ran; the fields of other kinds are empty."""
+
+    kind: int = 0
+    image_path: str = ""
+    progress: str = ""
+    breakpoint: Breakpoint | None = None
+    pid: int = msgspec.field(default=0, name="PID")
+    thread_id: int = msgspec.field(default=0, name="ThreadID")
+    cmdline: str = ""
+    will_follow: bool = False
+
+
+class TypeInfoField(_Pascal):
+    """A field of a struct type."""
+
+    name: str = ""
+    type: str = ""
+
+
+class TypeInfoMethod(_Pascal):
+    """A method of a type."""
+
+    name: str = ""
+
+
+class TypeInfo(_Pascal):
+    """A type of the target; ``size`` is in bytes."""
+
+    kind: int = 0
+    size: int = 0
+    real_type: str = ""
+    fields: list[TypeInfoField] | None = None
+    methods: list[TypeInfoMethod] | None = None
+
+
+class GetVersionOut(_Pascal):
     """The versions of Delve and of the Go that built the target."""
 
-    delve_version: str = msgspec.field(default="", name="DelveVersion")
+    delve_version: str = ""
     api_version: int = msgspec.field(default=0, name="APIVersion")
-    target_go_version: str = msgspec.field(default="", name="TargetGoVersion")
+    backend: str = ""
+    target_go_version: str = ""
+    min_supported_version_of_go: str = ""
+    max_supported_version_of_go: str = ""
 
 
-class Reply(_Wire):
+class LastModifiedOut(_Pascal):
+    """When the target's executable was last modified, as Delve saw it at the start."""
+
+    time: datetime
+
+
+class ListGoroutinesOut(_Pascal):
+    """A part of the goroutines; the next part starts at ``nextg``, -1 after the last one."""
+
+    goroutines: list[Goroutine] | None = None
+    nextg: int = 0
+    groups: list[GoroutineGroup] | None = None
+    too_many_groups: bool = False
+
+
+class ListRegistersOut(_Pascal):
+    """The registers, and all of them as one text."""
+
+    registers: str = ""
+    regs: list[Register] | None = None
+
+
+class FindLocationOut(_Pascal):
+    """What a location expression means; ``substitute_loc_expr`` is for a suspended breakpoint."""
+
+    locations: list[Location] | None = None
+    substitute_loc_expr: str = ""
+
+
+class ListDynamicLibrariesOut(_Pascal):
+    """The shared libraries, and whether the executable was built with -trimpath."""
+
+    images: list[Image] | None = msgspec.field(default=None, name="List")
+    executable_trimpath: bool = False
+
+
+class RecordedOut(_Pascal):
+    """Whether the target is a recording, and where that is."""
+
+    recorded: bool = False
+    trace_directory: str = ""
+
+
+class ExaminedMemoryOut(_Pascal):
+    """A piece of the target's memory."""
+
+    mem: bytes | None = None
+    is_little_endian: bool = False
+
+
+class Reply(msgspec.Struct):
     """The envelope of JSON-RPC 1.0; ``id`` is missing in nothing that Delve sends."""
 
     id: int

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import select
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from pytest_kdelve.delve.api import Reply
+from pytest_kdelve.delve.versions import METHODS
 from pytest_kdelve.errors import (
     DelveConnectionError,
     DelveError,
@@ -20,10 +23,11 @@ from pytest_kdelve.errors import (
     ProtocolError,
     RPCError,
     TargetExitedError,
+    UnsupportedError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator
 
 T = TypeVar("T")
 
@@ -33,12 +37,20 @@ _RECEIVE_BYTES = 256 * 1024
 _EXITED = re.compile(r"Process \d+ has exited with status (?P<status>-?\d+)")
 
 
-class Connection:
-    """A TCP connection that carries one call at a time.
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A call that was sent; ``method`` is without ``RPCServer.``."""
 
-    Replies are matched by ``id``, so a reply that comes after its call timed out is dropped and
-    the connection stays usable. Calls from several threads queue up; ``close`` from any thread
-    ends a call that is waiting.
+    id: int
+    method: str
+
+
+class Connection:
+    """A TCP connection to Delve.
+
+    Replies are matched by ``id``: one that nobody waits for, such as that of a call that timed
+    out, is dropped, and the connection stays usable. Calls from several threads queue up;
+    ``close`` from any thread ends a call that is waiting.
     """
 
     def __init__(self, host: str, port: int, *, timeout: float) -> None:
@@ -51,7 +63,7 @@ class Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = bytearray()
         self._ids = itertools.count(1)
-        self._lock = threading.Lock()
+        self._calling = threading.Lock()
         self._sending = threading.Lock()
 
     def close(self) -> None:
@@ -60,70 +72,86 @@ class Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
-    def call(
-        self,
-        method: str,
-        params: Mapping[str, Any],
-        result: type[T],
-        *,
-        timeout: float | None,
-        sent: Callable[[], None] | None = None,
-    ) -> T:
-        """Call ``RPCServer.method`` and decode its result; ``sent`` is called in between.
+    def call(self, method: str, params: object, result: type[T], *, timeout: float | None) -> T:
+        """Call ``RPCServer.method`` and decode its result.
 
-        ``timeout`` is in seconds; None waits until the reply or until ``close``, which only a
-        call that resumes the target has a reason for. Raises ``RPCError`` with Delve's own text,
-        ``TargetExitedError``, ``DelveTimeoutError``, ``DelveConnectionError`` or ``ProtocolError``.
+        ``timeout`` is in seconds; None waits until the reply or until ``close``. Raises
+        ``RPCError`` with Delve's own text, ``TargetExitedError``, ``UnsupportedError``,
+        ``DelveTimeoutError``, ``DelveConnectionError`` or ``ProtocolError``.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
+        deadline = _deadline(timeout)
+        with self._turn(method, timeout):
+            pending = self.send(method, params, timeout=timeout)
+            return self._receive(pending, result, deadline)
+
+    def send(self, method: str, params: object, *, timeout: float | None) -> Pending:
+        """Send a call, also while another thread waits for the reply of its own.
+
+        Delve reads it after what was sent before. The reply is dropped unless ``receive`` waits.
+        """
+        pending = Pending(next(self._ids), method)
+        request = {"method": f"RPCServer.{method}", "params": [params], "id": pending.id}
+        try:
+            with self._sending:
+                self._send_all(msgspec.json.encode(request), _deadline(timeout))
+        except TimeoutError as error:
+            # Delve waits for the rest of it, so nothing else can follow.
+            self.close()
+            raise DelveTimeoutError(self._timed_out(method, "sending it took too long")) from error
+        except OSError as error:
+            raise self._broke(method, error) from error
+        return pending
+
+    def receive(self, pending: Pending, result: type[T], *, timeout: float | None) -> T:
+        """Wait for the reply to a call that was sent; it may be asked for again after a timeout.
+
+        No other call may be made before it has come, since that would drop it. Raises what
+        ``call`` raises.
+        """
+        with self._turn(pending.method, timeout):
+            return self._receive(pending, result, _deadline(timeout))
+
+    @contextlib.contextmanager
+    def _turn(self, method: str, timeout: float | None) -> Iterator[None]:
+        if not self._calling.acquire(timeout=-1 if timeout is None else timeout):
             raise DelveTimeoutError(self._timed_out(method, "another call was still waiting"))
         try:
-            call_id, request = self._request(method, params)
-            self._send(method, request, deadline)
-            if sent:
-                sent()
-            reply = self._receive(method, call_id, deadline)
+            yield
         finally:
-            self._lock.release()
+            self._calling.release()
+
+    def _send_all(self, data: bytes, deadline: float | None) -> None:
+        # The socket's timeout belongs to the thread that receives.
+        number = self._socket.fileno()
+        if number < 0:
+            raise OSError("it was closed")
+        writable = select.poll()
+        writable.register(number, select.POLLOUT)
+        rest = memoryview(data)
+        while rest:
+            remaining = _remaining(deadline)
+            if not writable.poll(None if remaining is None else 1000 * remaining):
+                raise TimeoutError
+            rest = rest[self._socket.send(rest, socket.MSG_DONTWAIT) :]
+
+    def _receive(self, pending: Pending, result: type[T], deadline: float | None) -> T:
+        method = pending.method
+        while True:
+            reply = self._read_reply(method, deadline)
+            if reply.id == pending.id:
+                break
         if reply.error:
             raise _refused(method, str(reply.error))
         return self._decode(reply.result, result, f"the result of {method}")
 
-    def post(self, method: str, params: Mapping[str, Any]) -> None:
-        """Send a call while another thread waits for the reply of its own.
-
-        Delve reads it after what was sent before. The reply is dropped, as that of a call that
-        timed out.
-        """
-        _, request = self._request(method, params)
+    def _read_reply(self, method: str, deadline: float | None) -> Reply:
         try:
-            with self._sending:
-                self._socket.sendall(request)
-        except OSError as error:
-            raise self._broke(method, error) from error
-
-    def _request(self, method: str, params: Mapping[str, Any]) -> tuple[int, bytes]:
-        call_id = next(self._ids)
-        request = {"method": f"RPCServer.{method}", "params": [params], "id": call_id}
-        return call_id, msgspec.json.encode(request)
-
-    def _send(self, method: str, data: bytes, deadline: float | None) -> None:
-        try:
-            self._set_timeout(deadline)
-            with self._sending:
-                self._socket.sendall(data)
-        except TimeoutError as error:
-            raise DelveTimeoutError(self._timed_out(method, "sending it took too long")) from error
-        except OSError as error:
-            raise self._broke(method, error) from error
-
-    def _receive(self, method: str, call_id: int, deadline: float | None) -> Reply:
-        while True:
             line = self._read_line(method, deadline)
-            reply = self._decode(line, Reply, f"a reply while waiting for {method}")
-            if reply.id == call_id:
-                return reply
+            return self._decode(line, Reply, f"a reply while waiting for {method}")
+        except ProtocolError:
+            # Where the next reply begins cannot be told any more.
+            self.close()
+            raise
 
     def _read_line(self, method: str, deadline: float | None) -> bytes:
         # Go's encoder ends each reply with a newline and escapes those inside of strings.
@@ -140,7 +168,7 @@ class Connection:
 
     def _receive_some(self, method: str, deadline: float | None) -> bytes:
         try:
-            self._set_timeout(deadline)
+            self._socket.settimeout(_remaining(deadline))
             data = self._socket.recv(_RECEIVE_BYTES)
         except TimeoutError as error:
             raise DelveTimeoutError(self._timed_out(method, "no reply in time")) from error
@@ -149,15 +177,6 @@ class Connection:
         if not data:
             raise self._broke(method, "the other side closed it")
         return data
-
-    def _set_timeout(self, deadline: float | None) -> None:
-        if deadline is None:
-            self._socket.settimeout(None)
-            return
-        remaining = deadline - time.monotonic()
-        if remaining <= 0:
-            raise TimeoutError
-        self._socket.settimeout(remaining)
 
     def _decode(self, data: bytes | msgspec.Raw, type_: type[T], what: str) -> T:
         try:
@@ -175,7 +194,23 @@ class Connection:
         )
 
 
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _remaining(deadline: float | None) -> float | None:
+    """Return the seconds until a deadline; raises ``TimeoutError`` once it has passed."""
+    if deadline is None:
+        return None
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise TimeoutError
+    return remaining
+
+
 def _refused(method: str, text: str) -> DelveError:
+    if text.startswith("unknown method:"):
+        return UnsupportedError(method, since=METHODS.get(method))
     exited = _EXITED.search(text)
     if exited:
         return TargetExitedError(f"{method}: {text}", status=int(exited["status"]))

@@ -1,240 +1,380 @@
-"""A target that runs, and is stopped only for moments: the continue loop."""
+"""A target that runs or stands still, and what may be asked of it in either state."""
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import re
 import signal
 import threading
 import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
+
+from pytest_kdelve.delve import api
+from pytest_kdelve.delve.forwarding import forwarding
+from pytest_kdelve.delve.stops import Stop, StopReason, read_stop
 from pytest_kdelve.errors import (
+    ConditionError,
     DelveConnectionError,
     DelveError,
     DelveTimeoutError,
+    NextInProgressError,
     RPCError,
     TargetExitedError,
+    TargetRunningError,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from pytest_kdelve.delve import api
     from pytest_kdelve.delve.client import Client
+    from pytest_kdelve.delve.rpc import Pending
 
 T = TypeVar("T")
 
-#: Seconds for a piece of work on the stopped target, the wait for the stop included.
+#: Seconds for a command that comes back by itself, and for a halt.
 DEFAULT_TIMEOUT = 60.0
+#: Seconds for a core dump; it is as large as the target's memory.
+DUMP_TIMEOUT = 600.0
 #: Seconds between two halts; one is lost where Delve steps over a breakpoint at that moment.
-_HALT_INTERVAL = 0.2
-#: Seconds until it is looked again whether the target has been resumed, and can be halted.
-_RESUME_INTERVAL = 0.005
+HALT_INTERVAL = 0.2
+_DUMP_INTERVAL = timedelta(milliseconds=200)
 _PENDING = re.compile(r"^ShdPnd:\s*(?P<signals>[0-9a-f]+)$", re.MULTILINE)
+#: How Delve begins its sentence on a condition (``evalBreakpointCondition`` in its proc package).
+_CONDITION = ("error evaluating expression", "condition expression ")
 
 
-class _Job(Generic[T]):
-    def __init__(self, work: Callable[[Client], T]) -> None:
-        self._work = work
-        self._result: list[T] = []
-        self._error: BaseException | None = None
-        self.done = threading.Event()
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The target runs; ``command`` made it, or None where another client did."""
 
-    def run(self, client: Client) -> None:
-        if self._error is not None:
-            return
-        try:
-            self._result.append(self._work(client))
-        except BaseException as error:  # noqa: BLE001 - it is raised again for the one who asked
-            self._error = error
-        self.done.set()
+    command: api.CommandName | None = None
+    pending: Pending | None = None
 
-    def fail(self, error: BaseException) -> None:
-        self._error = error
-        self.done.set()
 
-    def result(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """The target has ended; ``status`` is its exit status, negative for a signal."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The session is over, and why."""
+
+    reason: str
+
+
+Status = Stop | Running | Exited | Closed
 
 
 class Session:
-    """Keeps a target running from a thread of its own.
+    """One target, over one connection that belongs to the session.
 
-    Only that thread calls, so no call that needs a stopped target can be sent while it runs, which
-    would wedge the connection on Delve's side. Other threads send nothing but halts, and only
-    while it runs. The target stands still until ``start``.
+    It never sends what Delve would answer only at the next stop, which would wedge the
+    connection: while the target runs there are ``halt``, ``wait``, ``detach`` and ``close``, all
+    else raises ``TargetRunningError``. Any thread may call ``halt`` while another one waits.
 
-    ``on_stop`` is called in that thread with every state in which the target stopped, whatever
-    the reason, and returns before the target is resumed. Its threads have each hit of a
-    breakpoint exactly once.
+    A command that moves the target returns the next ``Stop``. It raises ``TargetExitedError``
+    when the target ends instead, and ``DelveTimeoutError`` when ``timeout`` seconds go by first;
+    the target runs on then, and ``wait`` or ``halt`` get the stop.
     """
 
-    def __init__(
-        self,
-        connect: Callable[[], Client],
-        on_stop: Callable[[Client, api.DebuggerState], None],
-    ) -> None:
-        self._client = connect()
-        self._on_stop = on_stop
-        self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
-        self._is_running = False
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._changing = threading.RLock()
+        self._receiving = threading.Lock()
         self._halted_at: float | None = None
-        self._halting = threading.Lock()
-        self._stopped: api.DebuggerState | None = None
-        self._lock = threading.Lock()
-        self._starting = threading.RLock()
-        self._ended: DelveError | None = None
-        self._closing = False
-        self._thread = threading.Thread(target=self._run, name="kdelve-continue", daemon=True)
+        self._status: Status = self._ask()
 
-    def start(self) -> None:
-        """Resume the target, and keep it running until it exits or ``close`` is called."""
-        with self._starting:
-            self._thread.start()
+    @property
+    def status(self) -> Status:
+        """What the target is at this moment."""
+        return self._status
 
-    def close(self) -> None:
-        """End the loop and the connection; the target stays as it is at that moment."""
-        self._closing = True
-        self._client.close()
-        if self._is_started:
-            self._thread.join(DEFAULT_TIMEOUT)
-        else:
-            self._end(self._closed())
-
-    def call(self, work: Callable[[Client], T], *, timeout: float = DEFAULT_TIMEOUT) -> T:
-        """Run ``work`` while the target stands still, and return what it returns.
-
-        Raises what ``work`` raises, ``DelveTimeoutError`` when the target did not stop within
-        ``timeout`` seconds, and the reason why the session ended if it has.
-        """
-        job = _Job(work)
-        with self._lock:
-            self.check()
-            self._jobs.put(job)
-        with self._starting:
-            if not self._is_started:
-                self._serve_jobs()
-        self._wait(job, time.monotonic() + timeout)
-        return job.result()
-
-    def check(self) -> None:
-        """Raise the reason why the loop is over, if it is."""
-        if self._ended is not None:
-            raise self._ended
+    @property
+    def stop(self) -> Stop:
+        """The stop at which the target stands; raises as ``client`` where it does not."""
+        return _require_stop(self._status)
 
     @property
     def client(self) -> Client:
-        """The client for use from any thread: each call halts the target and resumes it after.
+        """All RPCs that read or change a stopped target.
 
-        What would take the target away from the loop (``command``, ``continue_``, ``halt``,
-        ``detach``, ``close``) raises ``DelveError``.
+        Each raises ``TargetRunningError``, ``TargetExitedError`` or ``DelveConnectionError`` where
+        it does not stand still, and ``DelveError`` for what the session has a method for.
         """
-        # It has the client's methods because it forwards to them.
-        return cast("Client", _StoppingClient(self))
+        return forwarding(self._client.address, self.call, "use the session's own method")
 
-    @property
-    def _is_started(self) -> bool:
-        return self._thread.ident is not None
+    def call(self, work: Callable[[Client], T]) -> T:
+        """Let ``work`` call all but what moves the target, which nobody resumes meanwhile."""
+        with self._changing:
+            _require_stop(self._status)
+            return work(self._client)
 
-    def _wait(self, job: _Job[T], deadline: float) -> None:
+    def close(self) -> None:
+        """End the connection; the target stays as it is if the server accepts many clients."""
+        self._status = Closed("the session was closed")
+        self._client.close()
+
+    # Moving the target.
+
+    def continue_(self, *, timeout: float | None = None) -> Stop:
+        """Resume until something stops the target; without ``timeout``, for however long."""
+        return self._resume(api.CommandName.CONTINUE, timeout)
+
+    def next(
+        self, *, on_hit: Callable[[Stop], None] | None = None, timeout: float = DEFAULT_TIMEOUT
+    ) -> Stop:
+        """Go on to the goroutine's next line, over function calls.
+
+        Hits of breakpoints on the way are given to ``on_hit`` and passed. Without it, the first
+        one ends the command with ``next_in_progress``: then ``continue_`` goes on with it, and
+        ``cancel_next`` gives it up.
+        """
+        return self._step(api.CommandName.NEXT, on_hit, timeout)
+
+    def step(
+        self, *, on_hit: Callable[[Stop], None] | None = None, timeout: float = DEFAULT_TIMEOUT
+    ) -> Stop:
+        """Go on to the goroutine's next line, into function calls; else as ``next``."""
+        return self._step(api.CommandName.STEP, on_hit, timeout)
+
+    def stepout(
+        self, *, on_hit: Callable[[Stop], None] | None = None, timeout: float = DEFAULT_TIMEOUT
+    ) -> Stop:
+        """Go on until the goroutine's function has returned; else as ``next``.
+
+        The returned values are in ``state.current_thread.return_values``.
+        """
+        return self._step(api.CommandName.STEP_OUT, on_hit, timeout)
+
+    def step_instruction(self, *, timeout: float = DEFAULT_TIMEOUT) -> Stop:
+        """Execute one machine instruction of the selected goroutine."""
+        return self._resume(api.CommandName.STEP_INSTRUCTION, timeout)
+
+    def cancel_next(self) -> None:
+        """Give up the next, step or stepout that was interrupted."""
+        with self._changing:
+            stop = self.stop
+            self._client.cancel_next()
+            state = msgspec.structs.replace(stop.state, next_in_progress=False)
+            self._status = replace(stop, state=state)
+
+    def switch_goroutine(self, goroutine_id: int) -> Stop:
+        """Select the goroutine that is looked at and moved."""
+        return self._select(lambda client: client.switch_goroutine(goroutine_id))
+
+    def switch_thread(self, thread_id: int) -> Stop:
+        """Select a thread, and its goroutine."""
+        return self._select(lambda client: client.switch_thread(thread_id))
+
+    def wait(self, *, timeout: float | None = None) -> Stop:
+        """Wait until the target stops; returns at once where it stands still."""
+        if not self._receiving.acquire(timeout=-1 if timeout is None else timeout):
+            raise DelveTimeoutError(self._still_runs())
         try:
-            while not job.done.is_set():
-                interval = _HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
-                if not job.done.wait(interval) and time.monotonic() > deadline:
-                    raise DelveTimeoutError(
-                        f"the target at {self._client.address} did not stop in time; is Delve "
-                        "alive, or does another client hold it?"
-                    )
-        except BaseException as error:
-            # Nobody waits for it any more, so it must not be done at some later stop.
-            job.fail(error)
-            raise
+            if isinstance(self._status, Running):
+                self._receive(self._status, timeout)
+            return self.stop
+        finally:
+            self._receiving.release()
 
-    def _halt(self) -> bool:
-        """Halt the target if it runs; whether it does."""
-        with self._halting:
-            now = time.monotonic()
-            if not self._is_running:
+    def halt(self, *, timeout: float = DEFAULT_TIMEOUT) -> Stop:
+        """Stop the target, whoever resumed it; nothing is sent where it stands still."""
+        deadline = time.monotonic() + timeout
+        while self.request_halt():
+            with contextlib.suppress(DelveTimeoutError):
+                self.wait(timeout=min(HALT_INTERVAL, max(0.0, deadline - time.monotonic())))
+            if isinstance(self._status, Running) and time.monotonic() > deadline:
+                raise DelveTimeoutError(self._still_runs())
+        return self.stop
+
+    def request_halt(self) -> bool:
+        """Ask for a stop, at most once in ``HALT_INTERVAL``, and do not wait; whether it runs."""
+        with self._changing:
+            if not isinstance(self._status, Running):
                 return False
-            if self._halted_at is None or now - self._halted_at >= _HALT_INTERVAL:
+            now = time.monotonic()
+            if self._halted_at is None or now - self._halted_at >= HALT_INTERVAL:
                 self._halted_at = now
-                # Whatever comes of it, the job tells whether the target stopped.
-                with contextlib.suppress(DelveError):
-                    self._client.request_halt()
+                self._client.request_halt()
             return True
 
-    def _run(self) -> None:
-        try:
-            while not self._closing:
-                self._serve_jobs()
-                self._on_stop(self._client, self._resume())
-            self._end(self._closed())
-        except DelveError as error:
-            self._end(self._closed() if self._closing else error)
-        except Exception as error:  # noqa: BLE001 - a thread has nobody above it; see _end
-            self._end(DelveError(f"reading a stop failed: {error!r}"), cause=error)
+    # The whole process.
 
-    def _closed(self) -> DelveError:
-        return DelveConnectionError(f"the session with {self._client.address} was closed")
+    def restart(
+        self,
+        *,
+        args: Sequence[str] | None = None,
+        rebuild: bool = False,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> Sequence[api.DiscardedBreakpoint]:
+        """Start the target anew, with other arguments where they are given, also once it exited.
 
-    def _resume(self) -> api.DebuggerState:
-        self._take_back_halt()
-        try:
-            state = self._client.continue_(sent=self._set_running)
-        finally:
-            with self._halting:
-                self._is_running = False
-        if state.exited:
-            message = f"the debugged process {state.pid} exited with status {state.exit_status}"
-            raise TargetExitedError(message, status=state.exit_status)
-        self._stopped = state
-        return state
-
-    def _set_running(self) -> None:
-        with self._halting:
-            self._is_running = True
+        Returns the breakpoints that could not be set again. Delve refuses it for a process that
+        it did not start.
+        """
+        with self._changing:
+            if not isinstance(self._status, Exited):
+                _require_stop(self._status)
+            discarded = self._client.restart(args=args, rebuild=rebuild, timeout=timeout)
             self._halted_at = None
+            self._status = self._ask()
+        return discarded
 
-    def _take_back_halt(self) -> None:
+    def detach(self, *, kill: bool = False) -> None:
+        """Leave the target, after a halt where it runs; Delve ends what it started itself."""
+        if isinstance(self._status, Running):
+            self.halt()
+        with self._changing:
+            if isinstance(self._status, Stop):
+                # A SIGTRAP that is pending would end the target as soon as nobody traces it.
+                self._take_back_halt(self._status)
+            elif isinstance(self._status, Closed):
+                raise DelveConnectionError(self._status.reason)
+            self._client.detach(kill=kill)
+            self._status = Closed("the session was detached")
+        self._client.close()
+
+    def dump(self, destination: str, *, timeout: float = DUMP_TIMEOUT) -> None:
+        """Write a core dump to a file on the server's machine; ``core`` can debug it."""
+        deadline = time.monotonic() + timeout
+        with self._changing:
+            _require_stop(self._status)
+            state = self._client.dump_start(destination)
+            while state.dumping and not state.all_done:
+                if time.monotonic() > deadline:
+                    self._client.dump_cancel()
+                    raise DelveTimeoutError(
+                        f"the core dump to {destination} was given up after {timeout:g} s, at "
+                        f"{state.mem_done} of {state.mem_total} bytes"
+                    )
+                state = self._client.dump_wait(_DUMP_INTERVAL)
+            if state.err:
+                raise DelveError(f"the core dump to {destination} failed: {state.err}")
+
+    def _ask(self) -> Status:
+        try:
+            state = self._client.state(non_blocking=True)
+        except TargetExitedError as error:
+            return Exited(error.status)
+        return Running() if state.running else self._read(state, None)
+
+    def _read(self, state: api.DebuggerState, command: api.CommandName | None) -> Status:
+        if state.exited:
+            return Exited(state.exit_status)
+        return read_stop(self._client, state, command)
+
+    def _step(
+        self, command: api.CommandName, on_hit: Callable[[Stop], None] | None, timeout: float
+    ) -> Stop:
+        deadline = time.monotonic() + timeout
+        if self.stop.next_in_progress:
+            raise NextInProgressError(
+                f"{command} cannot begin: a next, step or stepout was interrupted; go on with it "
+                "by continue_, or give it up by cancel_next"
+            )
+        stop = self._resume(command, timeout)
+        passed = {StopReason.BREAKPOINT, StopReason.WATCHPOINT}
+        while on_hit and stop.next_in_progress and stop.reason in passed:
+            on_hit(stop)
+            stop = self._resume(api.CommandName.CONTINUE, max(0.0, deadline - time.monotonic()))
+        return stop
+
+    def _resume(self, command: api.CommandName, timeout: float | None) -> Stop:
+        with self._changing:
+            self._take_back_halt(self.stop)
+            pending = self._client.send_command(command)
+            self._halted_at = None
+            self._status = Running(command, pending)
+        return self.wait(timeout=timeout)
+
+    def _receive(self, running: Running, timeout: float | None) -> None:
+        """Wait for the reply of the command, and note what the target is then."""
+        try:
+            if running.pending is None:
+                state = self._client.state(timeout=timeout)
+            else:
+                state = self._client.receive_state(running.pending, timeout=timeout)
+            self._become(self._read(state, running.command))
+        except DelveTimeoutError:
+            raise
+        except TargetExitedError as error:
+            self._become(Exited(error.status))
+        except RPCError as error:
+            # The command was refused, or a condition failed: in either case, it stands still.
+            self._become(self._ask())
+            if error.text.startswith(_CONDITION):
+                raise ConditionError(error.method, error.text) from error
+            raise
+        except DelveError as error:
+            self._become(Closed(str(error)))
+            raise
+
+    def _become(self, status: Status) -> None:
+        with self._changing:
+            if not isinstance(self._status, Closed):
+                self._status = status
+
+    def _select(self, switch: Callable[[Client], api.DebuggerState]) -> Stop:
+        with self._changing:
+            stop = self.stop
+            state = switch(self._client)
+            # Only the reply of what moves the target has what breakpoints collected.
+            selected = msgspec.structs.replace(
+                stop.state,
+                pid=state.pid,
+                current_thread=state.current_thread,
+                selected_goroutine=state.selected_goroutine,
+            )
+            self._status = found = replace(stop, state=selected)
+            return found
+
+    def _still_runs(self) -> str:
+        return f"the target at {self._client.address} did not stop in time; is Delve alive?"
+
+    def _take_back_halt(self, stop: Stop) -> None:
         """Use up a halt that came when the target had stopped by itself.
 
         Delve halts by a SIGTRAP. One that is still pending ends the single step by which Delve
         passes a breakpoint at the resume, before the step is made, so that the same hit would be
         counted once more. A step instruction is ended by it likewise, and makes no step.
         """
-        if self._stopped is None or not self._stopped.threads:
+        threads = stop.state.threads
+        if not threads:
             return
         if self._halted_at is not None:
             # Delve reads a connection in order, so it has sent the signal when it answers this.
             self._client.state()
-        if _has_pending_trap(self._stopped.pid):
-            threads = self._stopped.threads
-            thread = next((thread for thread in threads if thread.breakpoint), threads[0])
-            with contextlib.suppress(RPCError):  # A job may have let this thread go and end.
-                self._client.switch_thread(thread.id)
-                self._client.command("stepInstruction", timeout=DEFAULT_TIMEOUT)
+        if not _has_pending_trap(stop.state.pid):
+            return
+        thread = next((thread for thread in threads if thread.breakpoint), threads[0])
+        with contextlib.suppress(RPCError):  # A call may have let this thread go and end.
+            self._client.switch_thread(thread.id)
+            self._client.command(api.CommandName.STEP_INSTRUCTION, timeout=DEFAULT_TIMEOUT)
+            if stop.goroutine_id not in {0, thread.goroutine_id}:
+                self._client.switch_goroutine(stop.goroutine_id)
 
-    def _serve_jobs(self) -> None:
-        """Do what has been asked for until now; what is asked for meanwhile waits for a stop.
 
-        Else the target would never run while several threads ask for one thing after another.
-        """
-        for _ in range(self._jobs.qsize()):
-            self._jobs.get_nowait().run(self._client)
-
-    def _end(self, error: DelveError, *, cause: BaseException | None = None) -> None:
-        """Give the reason to everybody who waits now and to everybody who asks later."""
-        error.__cause__ = cause
-        with self._lock:
-            self._ended = error
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._jobs.get_nowait().fail(error)
+def _require_stop(status: Status) -> Stop:
+    match status:
+        case Stop():
+            return status
+        case Running():
+            raise TargetRunningError(
+                "the target runs, so Delve would answer only at its next stop; halt it first"
+            )
+        case Exited():
+            message = f"the debugged process exited with status {status.status}"
+            raise TargetExitedError(message, status=status.status)
+        case Closed():
+            raise DelveConnectionError(status.reason)
 
 
 def _has_pending_trap(pid: int) -> bool:
@@ -244,21 +384,3 @@ def _has_pending_trap(pid: int) -> bool:
         return False  # It has ended, or is on another machine.
     found = _PENDING.search(status)
     return found is not None and bool(int(found["signals"], 16) >> (signal.SIGTRAP - 1) & 1)
-
-
-class _StoppingClient:
-    """Forwards each method of ``Client`` to ``Session.call``."""
-
-    _REFUSED = frozenset({"command", "continue_", "halt", "detach", "close", "__enter__"})
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        if name in self._REFUSED:
-            raise DelveError(f"{name} is not for use here: the session keeps the target running")
-
-        def forward(*args: object, **kwargs: object) -> object:
-            return self._session.call(lambda client: getattr(client, name)(*args, **kwargs))
-
-        return forward

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import api, values
 from pytest_kdelve.delve.locations import Location, Place, Resolver
-from pytest_kdelve.delve.session import Session
+from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError, RPCError
 from pytest_kdelve.hits.attribution import Finding, Holder, RequestFinder, read_request
 from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
@@ -81,7 +81,7 @@ class Recorder:
     """
 
     def __init__(self, connect: Callable[[], Client]) -> None:
-        self._session = Session(connect, self._on_stop)
+        self._loop = Loop(connect, self._on_stop)
         self._finder = RequestFinder()
         self._resolver: Resolver | None = None
         self._armed: dict[int, _Armed] = {}
@@ -89,11 +89,11 @@ class Recorder:
 
     def start(self) -> None:
         """Let the target run; what subscribed before misses nothing."""
-        self._session.start()
+        self._loop.start()
 
     def close(self) -> None:
         """Stop recording; the target is left as it is at that moment."""
-        self._session.close()
+        self._loop.close()
 
     def resolve(self, location: Location) -> Place:
         """Return the place that a location means; raises ``LocationError``."""
@@ -102,7 +102,7 @@ class Recorder:
             self._resolver = self._resolver or Resolver(client)
             return self._resolver.resolve(location)
 
-        return self._session.call(resolve)
+        return self._loop.call(resolve)
 
     @contextmanager
     def recording(self, subscriptions: Sequence[Subscription]) -> Iterator[None]:
@@ -125,7 +125,7 @@ class Recorder:
                 self._add(client, subscription)
 
         try:
-            self._session.call(add)
+            self._loop.call(add)
         except BaseException:
             # Also when an interrupt ended the wait: the work may be done nevertheless.
             with suppress(DelveError):
@@ -134,20 +134,20 @@ class Recorder:
 
     def remove(self, subscriptions: Sequence[Subscription]) -> None:
         """Remove subscriptions, and the breakpoints that nobody needs any more."""
-        self._session.call(lambda client: self._remove(client, subscriptions))
+        self._loop.call(lambda client: self._remove(client, subscriptions))
 
     def settle(self) -> None:
         """Wait until every hit that has happened has been delivered."""
-        self._session.call(lambda _client: None)
+        self._loop.call(lambda _client: None)
 
     def check(self) -> None:
         """Raise the reason why recording ended, if it has, such as ``TargetExitedError``."""
-        self._session.check()
+        self._loop.check()
 
     @property
     def client(self) -> Client:
         """The debugger's client; each call halts the target for its time."""
-        return self._session.client
+        return self._loop.client
 
     def _add(self, client: Client, subscription: Subscription) -> None:
         for pc in subscription.place.pcs:

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_kdelve.delve import Address, Server, api, exec_
 from pytest_kdelve.delve.locations import Location, Place, Resolver
-from pytest_kdelve.delve.session import Session
+from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError
 from pytest_kdelve.process import poll
 from tests.delve import toolchains
@@ -49,7 +49,7 @@ class Debug(Protocol):
 
 
 class Stops:
-    """What a session's ``on_stop`` was called with: the value of ``variable`` in each hit."""
+    """What a loop's ``on_stop`` was called with: the value of ``variable`` in each hit."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
@@ -127,14 +127,14 @@ def debug(dlv: Path, build_program: BuildProgram, tmp_path: Path) -> Iterator[De
 
 
 @pytest.fixture
-def run_session() -> Iterator[Callable[..., Session]]:
-    """Make sessions, and close them at the end."""
+def run_loop() -> Iterator[Callable[..., Loop]]:
+    """Make continue loops, and close them at the end."""
     with contextlib.ExitStack() as stack:
 
-        def make(server: Server, on_stop: Callable[[Client, api.DebuggerState], None]) -> Session:
-            session = Session(server.connect, on_stop)
-            stack.callback(session.close)
-            return session
+        def make(server: Server, on_stop: Callable[[Client, api.DebuggerState], None]) -> Loop:
+            loop = Loop(server.connect, on_stop)
+            stack.callback(loop.close)
+            return loop
 
         yield make
 
@@ -149,17 +149,17 @@ def break_at(client: Client, location: str, at: str | None = None, **fields: Any
     return client.create_breakpoint(api.Breakpoint(addrs=pcs, **fields))
 
 
-def has_ended(session: Session) -> bool:
+def has_ended(loop: Loop) -> bool:
     try:
-        session.check()
+        loop.check()
     except DelveError:
         return True
     return False
 
 
-def ended(session: Session) -> bool:
-    """Wait until a session has ended."""
-    return poll(lambda: has_ended(session), timeout=LONG)
+def ended(loop: Loop) -> bool:
+    """Wait until a loop has ended."""
+    return poll(lambda: has_ended(loop), timeout=LONG)
 
 
 @pytest.fixture(scope="session", autouse=True)

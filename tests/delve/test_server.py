@@ -172,7 +172,7 @@ def stubborn(debug: Debug, tmp_path: Path) -> Server:
     output = tmp_path / "target.out"
     # The reply to this comes when the target stops, so nobody waits for it.
     with server.connect() as client, pytest.raises(DelveTimeoutError):
-        client.command("continue", timeout=0.1)
+        client.continue_(timeout=0.1)
     server.process.wait_until(
         lambda: output.read_text(encoding="utf-8").endswith("\n"),
         what="the target says the pid of its child",

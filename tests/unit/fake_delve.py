@@ -1,4 +1,4 @@
-"""A client that answers from tables, and a session around it that needs no thread."""
+"""A client that answers from tables, and a continue loop around it that needs no thread."""
 
 from __future__ import annotations
 
@@ -169,7 +169,7 @@ class FakeClient:
         return found or api.Variable(name="data.x", unreadable=f"eval error: {expr}")
 
 
-class FakeSession:
+class FakeLoop:
     """A target that stands still unless a test says that it stopped."""
 
     def __init__(

@@ -17,7 +17,7 @@ from tests.unit.fake_delve import (
     REQUEST_TYPE,
     FakeClient,
     FakeFrame,
-    FakeSession,
+    FakeLoop,
     number,
     request_values,
     string,
@@ -54,10 +54,10 @@ class Fake:
     """A recorder whose target is played by the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "Session", FakeSession)
+        monkeypatch.setattr(module, "Loop", FakeLoop)
         self.client = FakeClient()
         self.recorder = Recorder(lambda: self.client.as_client)
-        self.session = cast("FakeSession", self.recorder._session)  # noqa: SLF001 - the seam
+        self.loop = cast("FakeLoop", self.recorder._loop)  # noqa: SLF001 - the seam
 
     def add(self, *subscribers: Subscriber) -> None:
         self.recorder.add([subscriber.subscription for subscriber in subscribers])
@@ -81,7 +81,7 @@ class Fake:
 
     def hit(self, address: int, audit_id: str | None = OWN, **values: api.Variable) -> None:
         self.goroutine(audit_id, **values)
-        self.session.stopped(self.client.stop(address))
+        self.loop.stopped(self.client.stop(address))
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def test_a_hit_has_what_delve_collected(fake: Fake) -> None:
     fake.add(subscriber)
     fake.goroutine(OWN)
     fake.client.frames[0].values = {"name": string("etcd"), "len(x)": number(3)}
-    fake.session.stopped(fake.client.stop(1, goroutine=12))
+    fake.loop.stopped(fake.client.stop(1, goroutine=12))
     [hit] = subscriber.hits
     assert (hit.file, hit.line, hit.function, hit.goroutine) == ("/src/get.go", 74, *
             ("registry.Get", 12))  # fmt: skip
@@ -167,7 +167,7 @@ def test_a_goroutine_without_a_request_is_nobodys(fake: Fake) -> None:
     subscriber = Subscriber(1)
     fake.add(subscriber)
     fake.client.frames = [FakeFrame("controller.run")]
-    fake.session.stopped(fake.client.stop(1))
+    fake.loop.stopped(fake.client.stop(1))
     [hit] = subscriber.hits
     assert hit.request is None
     assert hit.attribution is Attribution.NONE
@@ -217,7 +217,7 @@ def test_another_way_to_the_same_place_is_looked_into_again(fake: Fake) -> None:
         FakeFrame("registry.List", {}, request_values("req", path="/not/a/request")),
         FakeFrame("handlers.list", {"r": REQUEST_TYPE}, values),
     ]
-    fake.session.stopped(fake.client.stop(1))
+    fake.loop.stopped(fake.client.stop(1))
     assert [str(hit.request) for hit in subscriber.hits] == ["GET /api", "GET /apis"]
     assert subscriber.hits[1].is_own
 
@@ -234,7 +234,7 @@ def test_all_threads_of_one_stop_are_delivered(fake: Fake) -> None:
         fake.client.stop(2, goroutine=4),
     ]
     unknown = api.Thread(goroutine_id=5, breakpoint=api.Breakpoint(id=-1))
-    fake.session.stopped(*threads, unknown)
+    fake.loop.stopped(*threads, unknown)
     assert [hit.goroutine for hit in here.hits] == [1, 3]
     assert [hit.goroutine for hit in there.hits] == [4]
     assert [hit.values for hit in here.hits] == [{"name": "a"}] * 2
@@ -253,7 +253,7 @@ def test_outer_frames_of_another_goroutine_than_the_selected_are_read_anew(fake:
     info = another.breakpoint_info
     assert info is not None
     info.variables = list(request_values("", audit_id=OTHERS).values())
-    fake.session.stopped(selected, another)
+    fake.loop.stopped(selected, another)
     assert [hit.is_own for hit in subscriber.hits] == [True, True, True]
     assert fake.client.count() == {"eval": 3}
 
@@ -261,7 +261,7 @@ def test_outer_frames_of_another_goroutine_than_the_selected_are_read_anew(fake:
 def test_a_stop_without_threads_is_no_hit(fake: Fake) -> None:
     subscriber = Subscriber(1)
     fake.add(subscriber)
-    fake.session.stopped()
+    fake.loop.stopped()
     assert subscriber.hits == []
 
 
@@ -346,7 +346,7 @@ def test_a_stop_without_information_is_a_hit_with_unreadable_values(
     fake.goroutine(OWN)
     thread = fake.client.stop(1)
     thread.breakpoint_info = None
-    fake.session.stopped(thread)
+    fake.loop.stopped(thread)
     hit = subscriber.hits[-1]
     assert isinstance(hit.values["name"], Unreadable)
     assert "collected nothing" in hit.values["name"].reason
@@ -384,7 +384,7 @@ def test_the_end_of_the_target_is_said_to_everybody(fake: Fake) -> None:
     """To who stops, too: hits may have been missed."""
     subscriber = Subscriber(1)
     fake.add(subscriber)
-    fake.session.ended = TargetExitedError("the debugged process is gone", status=2)
+    fake.loop.ended = TargetExitedError("the debugged process is gone", status=2)
     for ask in (
         fake.recorder.check,
         fake.recorder.settle,

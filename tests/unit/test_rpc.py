@@ -254,10 +254,9 @@ def test_a_halt_is_sent_while_another_thread_waits_and_its_reply_is_dropped() ->
             connection.reply(call, {"State": {"Pid": 1}})
             connection.reply(waiting[0], {"State": {"Pid": 2}})
 
-    sent = threading.Event()
     with connected(answer, timeout=SHORT) as (fake, client), ThreadPoolExecutor(1) as pool:
-        resumed = pool.submit(client.continue_, sent=sent.set)
-        assert sent.wait(LONG)
+        pending = client.send_command(api.CommandName.CONTINUE)
+        resumed = pool.submit(client.receive_state, pending, timeout=LONG)
         client.request_halt()
         assert resumed.result(LONG).pid == 2
         assert [call.params["name"] for call in fake.calls] == ["continue", "halt"]

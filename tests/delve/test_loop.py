@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from pytest_kdelve.delve import Client, Server
-    from pytest_kdelve.delve.session import Session
+    from pytest_kdelve.delve.loop import Loop
     from pytest_kdelve.hits.model import Hit
 
-    RunSession = Callable[..., Session]
+    RunLoop = Callable[..., Loop]
 
 GOROUTINES = 100
 #: A breakpoint of Delve's own.
@@ -43,19 +43,19 @@ def set_hit_breakpoint(client: Client) -> api.Breakpoint:
     return break_at(client, "goroutines/main.go", "// one hit each", variables=["number"])
 
 
-def held_at_a_stop(run_session: RunSession, server: Server) -> tuple[Session, threading.Event]:
-    """Return a session whose loop stands in ``on_stop``, and the event that lets it go on."""
+def held_at_a_stop(run_loop: RunLoop, server: Server) -> tuple[Loop, threading.Event]:
+    """Return a loop whose loop stands in ``on_stop``, and the event that lets it go on."""
     stopped, go_on = threading.Event(), threading.Event()
 
     def hold(_client: Client, _state: api.DebuggerState) -> None:
         stopped.set()
         go_on.wait(LONG)
 
-    session = run_session(server, hold)
-    session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
-    session.start()
+    loop = run_loop(server, hold)
+    loop.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
+    loop.start()
     assert stopped.wait(LONG)
-    return session, go_on
+    return loop, go_on
 
 
 def tick_count(client: Client) -> int:
@@ -74,7 +74,7 @@ def tick_count(client: Client) -> int:
 def halts(client: Client) -> bool:
     """Halt the target; False where the halt was lost, as one just before the resume is."""
     try:
-        return client.command("halt", timeout=0.5).pid > 0
+        return client.command(api.CommandName.HALT, timeout=0.5).pid > 0
     except DelveTimeoutError:
         return False
 
@@ -84,18 +84,16 @@ def nothing(_client: Client) -> None:
 
 
 class TestHits:
-    def test_100_goroutines_at_one_line_are_100_hits(
-        self, debug: Debug, run_session: RunSession
-    ) -> None:
+    def test_100_goroutines_at_one_line_are_100_hits(self, debug: Debug, run_loop: RunLoop) -> None:
         stops = Stops()
-        session = run_session(debug("goroutines", str(GOROUTINES), "1"), stops)
-        session.call(set_hit_breakpoint)
-        session.start()
-        assert ended(session)
+        loop = run_loop(debug("goroutines", str(GOROUTINES), "1"), stops)
+        loop.call(set_hit_breakpoint)
+        loop.start()
+        assert ended(loop)
         assert sorted(map(int, stops.found)) == list(range(GOROUTINES))
 
     def test_a_halt_that_comes_when_the_target_has_stopped_adds_none(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         """Delve halts by a SIGTRAP, which would end the step over the breakpoint at the resume."""
         stops = Stops()
@@ -104,25 +102,25 @@ class TestHits:
             stops(client, state)
             os.kill(state.pid, signal.SIGTRAP)
 
-        session = run_session(debug("goroutines", "20", "1"), stop_and_halt)
-        session.call(set_hit_breakpoint)
-        session.start()
-        assert ended(session)
+        loop = run_loop(debug("goroutines", "20", "1"), stop_and_halt)
+        loop.call(set_hit_breakpoint)
+        loop.start()
+        assert ended(loop)
         assert sorted(map(int, stops.found)) == list(range(20))
 
     def test_none_is_lost_while_many_threads_stop_the_target(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         rounds = 4
         stops = Stops()
-        session = run_session(debug("goroutines", str(GOROUTINES), str(rounds)), stops)
-        session.call(set_hit_breakpoint)
+        loop = run_loop(debug("goroutines", str(GOROUTINES), str(rounds)), stops)
+        loop.call(set_hit_breakpoint)
 
         def interrupt() -> int:
             calls = 0
-            while not has_ended(session):
+            while not has_ended(loop):
                 try:
-                    assert session.client.state().pid
+                    assert loop.client.state().pid
                 except TargetExitedError:
                     break
                 calls += 1
@@ -130,28 +128,28 @@ class TestHits:
 
         with ThreadPoolExecutor(3) as pool:
             calling = [pool.submit(interrupt) for _ in range(3)]
-            session.start()
-            assert ended(session)
+            loop.start()
+            assert ended(loop)
             assert sum(called.result(LONG) for called in calling) > 10
         assert sorted(map(int, stops.found)) == sorted([*range(GOROUTINES)] * rounds)
 
     def test_none_is_lost_while_other_breakpoints_come_and_go(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         rounds = 3
         stops = Stops()
-        session = run_session(debug("goroutines", str(GOROUTINES), str(rounds)), stops)
-        number = session.call(set_hit_breakpoint).id
+        loop = run_loop(debug("goroutines", str(GOROUTINES), str(rounds)), stops)
+        number = loop.call(set_hit_breakpoint).id
 
         def set_another(client: Client) -> api.Breakpoint:
             return break_at(client, "goroutines/main.go", "return square")
 
         def come_and_go() -> None:
             while True:
-                other = session.call(set_another)
-                session.client.clear_breakpoint(other.id)
+                other = loop.call(set_another)
+                loop.client.clear_breakpoint(other.id)
 
-        session.start()
+        loop.start()
         with pytest.raises(TargetExitedError):
             come_and_go()
         assert stops.breakpoints.count(number) == GOROUTINES * rounds
@@ -199,119 +197,115 @@ class TestHits:
 
 
 class TestCall:
-    def test_it_works_before_the_start(self, debug: Debug, run_session: RunSession) -> None:
-        session = run_session(debug("behave", "tick"), Stops())
-        assert session.call(lambda client: client.state().running) is False
+    def test_it_works_before_the_start(self, debug: Debug, run_loop: RunLoop) -> None:
+        loop = run_loop(debug("behave", "tick"), Stops())
+        assert loop.call(lambda client: client.state().running) is False
         with ThreadPoolExecutor(4) as pool:
-            states = list(pool.map(lambda _: session.call(tick_count), range(20)))
+            states = list(pool.map(lambda _: loop.call(tick_count), range(20)))
         assert states == [0] * 20
 
-    def test_it_stops_the_target_and_lets_it_go_on(
-        self, debug: Debug, run_session: RunSession
-    ) -> None:
-        session = run_session(debug("behave", "tick"), Stops())
-        session.start()
+    def test_it_stops_the_target_and_lets_it_go_on(self, debug: Debug, run_loop: RunLoop) -> None:
+        loop = run_loop(debug("behave", "tick"), Stops())
+        loop.start()
         counts = [0]
-        assert poll(lambda: session.call(tick_count) > 0, timeout=LONG)
+        assert poll(lambda: loop.call(tick_count) > 0, timeout=LONG)
         for _ in range(5):
-            assert poll(lambda: session.call(tick_count) > counts[-1], timeout=LONG)
-            counts.append(session.call(tick_count))
+            assert poll(lambda: loop.call(tick_count) > counts[-1], timeout=LONG)
+            counts.append(loop.call(tick_count))
         assert counts == sorted(set(counts))
 
     def test_what_a_job_raises_reaches_its_caller_only(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
-        session = run_session(debug("behave", "tick"), Stops())
-        session.start()
+        loop = run_loop(debug("behave", "tick"), Stops())
+        loop.start()
 
         def broken(_client: Client) -> None:
             raise LookupError("of the job")
 
         for _ in range(3):
             with pytest.raises(LookupError, match="of the job"):
-                session.call(broken)
+                loop.call(broken)
             with pytest.raises(RPCError, match="could not find symbol"):
-                session.client.eval("nowhere", api.EvalScope(), api.LoadConfig())
-        assert session.call(lambda client: client.state().pid)
-        assert not has_ended(session)
+                loop.client.eval("nowhere", api.EvalScope(), api.LoadConfig())
+        assert loop.call(lambda client: client.state().pid)
+        assert not has_ended(loop)
 
-    def test_a_job_that_came_too_late_is_never_done(
-        self, debug: Debug, run_session: RunSession
-    ) -> None:
+    def test_a_job_that_came_too_late_is_never_done(self, debug: Debug, run_loop: RunLoop) -> None:
         stopped, go_on = threading.Event(), threading.Event()
 
         def hold(_client: Client, _state: api.DebuggerState) -> None:
             stopped.set()
             go_on.wait(LONG)
 
-        session = run_session(debug("behave", "tick"), hold)
-        session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
-        session.start()
+        loop = run_loop(debug("behave", "tick"), hold)
+        loop.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
+        loop.start()
         assert stopped.wait(LONG)
         done: list[str] = []
         with pytest.raises(DelveTimeoutError, match="did not stop in time"):
-            session.call(lambda _client: done.append("late"), timeout=0.3)
+            loop.call(lambda _client: done.append("late"), timeout=0.3)
         go_on.set()
-        session.call(lambda _client: done.append("in time"))
+        loop.call(lambda _client: done.append("in time"))
         assert done == ["in time"]
 
 
 class TestClient:
-    def test_it_forwards_from_any_thread(self, debug: Debug, run_session: RunSession) -> None:
-        session = run_session(debug("behave", "tick"), Stops())
-        session.start()
+    def test_it_forwards_from_any_thread(self, debug: Debug, run_loop: RunLoop) -> None:
+        loop = run_loop(debug("behave", "tick"), Stops())
+        loop.start()
         with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(session.client.list_functions, [r"^main\.tick$"] * 12))
+            found = list(pool.map(loop.client.list_functions, [r"^main\.tick$"] * 12))
         assert found == [["main.tick"]] * 12
-        made = session.client.create_breakpoint(api.Breakpoint(function_name="main.main"))
-        assert made.id in {each.id for each in session.client.list_breakpoints()}
-        session.client.clear_breakpoint(made.id)
-        assert made.id not in {each.id for each in session.client.list_breakpoints()}
+        made = loop.client.create_breakpoint(api.Breakpoint(function_name="main.main"))
+        assert made.id in {each.id for each in loop.client.list_breakpoints()}
+        loop.client.clear_breakpoint(made.id)
+        assert made.id not in {each.id for each in loop.client.list_breakpoints()}
 
     @pytest.mark.parametrize("name", ["command", "continue_", "halt", "detach", "close"])
     def test_it_refuses_what_would_take_the_target_away(
-        self, debug: Debug, run_session: RunSession, name: str
+        self, debug: Debug, run_loop: RunLoop, name: str
     ) -> None:
-        session = run_session(debug("behave", "tick"), Stops())
-        session.start()
+        loop = run_loop(debug("behave", "tick"), Stops())
+        loop.start()
         with pytest.raises(DelveError, match=f"{name} is not for use here"):
-            getattr(session.client, name)()
-        session.call(nothing)
+            getattr(loop.client, name)()
+        loop.call(nothing)
 
 
 class TestEnd:
     @pytest.mark.parametrize("status", [0, 3])
     def test_everybody_learns_that_the_target_has_exited(
-        self, debug: Debug, run_session: RunSession, status: int
+        self, debug: Debug, run_loop: RunLoop, status: int
     ) -> None:
         """Those who wait at that moment, and those who ask later."""
-        session = run_session(debug("behave", "exit", str(status)), Stops())
+        loop = run_loop(debug("behave", "exit", str(status)), Stops())
 
         def ask_until_it_fails() -> int:
             while True:
                 try:
-                    session.call(nothing)
+                    loop.call(nothing)
                 except TargetExitedError as error:
                     return error.status
 
         with ThreadPoolExecutor(4) as pool:
             asking = [pool.submit(ask_until_it_fails) for _ in range(4)]
-            session.start()
+            loop.start()
             assert [asked.result(LONG) for asked in asking] == [status] * 4
-        assert has_ended(session)
-        for ask in (session.check, lambda: session.call(nothing), session.client.state):
+        assert has_ended(loop)
+        for ask in (loop.check, lambda: loop.call(nothing), loop.client.state):
             with pytest.raises(TargetExitedError, match=rf"exited with status {status}"):
                 ask()
 
     def test_a_panic_stops_at_delves_own_breakpoint_and_ends_the_target(
-        self, debug: Debug, run_session: RunSession, tmp_path: Path
+        self, debug: Debug, run_loop: RunLoop, tmp_path: Path
     ) -> None:
         stops = Stops()
-        session = run_session(debug("behave", "panic"), stops)
-        session.start()
-        assert ended(session)
+        loop = run_loop(debug("behave", "panic"), stops)
+        loop.start()
+        assert ended(loop)
         with pytest.raises(TargetExitedError) as caught:
-            session.check()
+            loop.check()
         assert caught.value.status == 2
         assert UNRECOVERED_PANIC in stops.breakpoints
         log = (tmp_path / "target.log").read_text(encoding="utf-8")
@@ -319,28 +313,26 @@ class TestEnd:
 
     @pytest.mark.parametrize("victim", ["dlv", "target"])
     def test_a_killed_part_is_noticed_at_once(
-        self, debug: Debug, run_session: RunSession, victim: str
+        self, debug: Debug, run_loop: RunLoop, victim: str
     ) -> None:
         server = debug("behave", "tick")
-        session = run_session(server, Stops())
-        session.start()
-        assert poll(lambda: session.call(tick_count) > 0, timeout=LONG)
+        loop = run_loop(server, Stops())
+        loop.start()
+        assert poll(lambda: loop.call(tick_count) > 0, timeout=LONG)
         pid, error = {
             "dlv": (server.process.pid, DelveConnectionError),
             "target": (server.target_pid, TargetExitedError),
         }[victim]
         os.kill(pid, signal.SIGKILL)
-        assert poll(lambda: has_ended(session), timeout=5)
-        for ask in (session.check, lambda: session.call(nothing)):
+        assert poll(lambda: has_ended(loop), timeout=5)
+        for ask in (loop.check, lambda: loop.call(nothing)):
             with pytest.raises(error):
                 ask()
 
-    def test_an_interrupted_call_is_not_done_later(
-        self, debug: Debug, run_session: RunSession
-    ) -> None:
+    def test_an_interrupted_call_is_not_done_later(self, debug: Debug, run_loop: RunLoop) -> None:
         """Nobody would know of the breakpoint that it sets."""
         server = debug("behave", "tick")
-        session, go_on = held_at_a_stop(run_session, server)
+        loop, go_on = held_at_a_stop(run_loop, server)
         done: list[str] = []
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
@@ -351,23 +343,23 @@ class TestEnd:
         try:
             timer.start()
             with pytest.raises(KeyboardInterrupt):
-                session.call(lambda _client: done.append("done"))
+                loop.call(lambda _client: done.append("done"))
         finally:
             timer.join(LONG)
             signal.signal(signal.SIGUSR1, before)
         go_on.set()
-        session.call(nothing)
+        loop.call(nothing)
         assert done == []
 
     def test_close_ends_the_thread_and_every_wait_and_leaves_the_target_running(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         before = set(threading.enumerate())
         server = debug("behave", "tick")
-        session, go_on = held_at_a_stop(run_session, server)
+        loop, go_on = held_at_a_stop(run_loop, server)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(session.call, nothing)
-            closing = threading.Thread(target=session.close)
+            waiting = pool.submit(loop.call, nothing)
+            closing = threading.Thread(target=loop.close)
             closing.start()
             go_on.set()
             closing.join(LONG)
@@ -376,84 +368,82 @@ class TestEnd:
         assert error is None or isinstance(error, DelveConnectionError)
         assert set(threading.enumerate()) <= before
         with pytest.raises(DelveConnectionError, match=r"the session with .* was closed"):
-            session.call(nothing)
+            loop.call(nothing)
         assert psutil.Process(server.target_pid).is_running()
 
     def test_close_of_a_running_target_says_that_the_session_was_closed(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         server = debug("behave", "tick")
-        session = run_session(server, Stops())
-        session.start()
+        loop = run_loop(server, Stops())
+        loop.start()
         with server.connect() as client:
             assert poll(lambda: client.state(non_blocking=True).running, timeout=LONG)
-        session.close()
-        session.close()
+        loop.close()
+        loop.close()
         with pytest.raises(DelveConnectionError, match=r"the session with .* was closed"):
-            session.check()
+            loop.check()
         with server.connect() as client:
             assert client.state(non_blocking=True).running
 
-    def test_close_before_the_start(self, debug: Debug, run_session: RunSession) -> None:
-        session = run_session(debug("behave", "tick"), Stops())
-        session.close()
-        assert has_ended(session)
+    def test_close_before_the_start(self, debug: Debug, run_loop: RunLoop) -> None:
+        loop = run_loop(debug("behave", "tick"), Stops())
+        loop.close()
+        assert has_ended(loop)
         with pytest.raises(DelveConnectionError, match="was closed"):
-            session.call(nothing)
+            loop.call(nothing)
 
     def test_an_error_while_a_stop_is_read_ends_the_session_with_that_reason(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         def broken(_client: Client, _state: api.DebuggerState) -> None:
             raise LookupError("of the reader")
 
-        session = run_session(debug("behave", "tick"), broken)
-        session.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
-        session.start()
-        assert ended(session)
+        loop = run_loop(debug("behave", "tick"), broken)
+        loop.call(lambda client: break_at(client, "behave/main.go", "// every millisecond"))
+        loop.start()
+        assert ended(loop)
         with pytest.raises(DelveError, match=r"reading a stop failed: .*of the reader") as caught:
-            session.call(nothing)
+            loop.call(nothing)
         assert isinstance(caught.value.__cause__, LookupError)
 
 
 class TestOthers:
     """Other clients of the same Delve, such as an IDE's."""
 
-    def test_they_see_the_target_and_may_halt_it(
-        self, debug: Debug, run_session: RunSession
-    ) -> None:
+    def test_they_see_the_target_and_may_halt_it(self, debug: Debug, run_loop: RunLoop) -> None:
         server = debug("behave", "tick")
-        session = run_session(server, Stops())
-        session.start()
+        loop = run_loop(server, Stops())
+        loop.start()
         with server.connect() as other, server.connect() as third:
             assert poll(lambda: other.state(non_blocking=True).running, timeout=LONG)
             assert poll(lambda: halts(other), timeout=LONG)
-            before = session.call(tick_count)
+            before = loop.call(tick_count)
             assert poll(lambda: halts(third), timeout=LONG)
-            assert poll(lambda: session.call(tick_count) > before, timeout=LONG)
-        assert poll(lambda: session.call(tick_count) > before, timeout=LONG), "they have gone"
+            assert poll(lambda: loop.call(tick_count) > before, timeout=LONG)
+        assert poll(lambda: loop.call(tick_count) > before, timeout=LONG), "they have gone"
 
     def test_their_breakpoints_are_passed_on_and_passed_by(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         server = debug("behave", "tick")
         with server.connect() as other:
             theirs = break_at(other, "behave/main.go", "// every millisecond").id
             stops = Stops()
-            session = run_session(server, stops)
-            session.start()
+            loop = run_loop(server, stops)
+            loop.start()
             assert poll(lambda: stops.breakpoints.count(theirs) > 3, timeout=LONG)
-        session.client.clear_breakpoint(theirs)
+        loop.client.clear_breakpoint(theirs)
 
     def test_a_second_session_takes_over_from_a_closed_one(
-        self, debug: Debug, run_session: RunSession
+        self, debug: Debug, run_loop: RunLoop
     ) -> None:
         server = debug("goroutines", str(GOROUTINES), "1")
-        first = run_session(server, Stops())
+        first = run_loop(server, Stops())
         first.call(set_hit_breakpoint)
         first.close()
         stops = Stops()
-        second = run_session(server, stops)
+        second = run_loop(server, stops)
         second.start()
         assert ended(second)
         assert sorted(map(int, stops.found)) == list(range(GOROUTINES))

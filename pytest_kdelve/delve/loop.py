@@ -1,0 +1,186 @@
+"""A target that runs, and is stopped only for moments: the continue loop."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pytest_kdelve.delve.forwarding import forwarding
+from pytest_kdelve.delve.session import HALT_INTERVAL, Running, Session
+from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_kdelve.delve import api
+    from pytest_kdelve.delve.client import Client
+
+T = TypeVar("T")
+
+#: Seconds for a piece of work on the stopped target, the wait for the stop included.
+DEFAULT_TIMEOUT = 60.0
+#: Seconds until it is looked again whether the target has been resumed, and can be halted.
+_RESUME_INTERVAL = 0.005
+
+
+class _Job(Generic[T]):
+    def __init__(self, work: Callable[[Client], T]) -> None:
+        self._work = work
+        self._result: list[T] = []
+        self._error: BaseException | None = None
+        self.done = threading.Event()
+
+    def run(self, client: Client) -> None:
+        if self._error is not None:
+            return
+        try:
+            self._result.append(self._work(client))
+        except BaseException as error:  # noqa: BLE001 - it is raised again for the one who asked
+            self._error = error
+        self.done.set()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self.done.set()
+
+    def result(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
+
+
+class Loop:
+    """Keeps a target running from a thread of its own.
+
+    Only that thread calls, so no call that needs a stopped target can be sent while it runs, which
+    would wedge the connection on Delve's side. Other threads send nothing but halts, and only
+    while it runs. The target stands still until ``start``.
+
+    ``on_stop`` is called in that thread with every state in which the target stopped, whatever
+    the reason, and returns before the target is resumed. Its threads have each hit of a
+    breakpoint exactly once.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Client],
+        on_stop: Callable[[Client, api.DebuggerState], None],
+    ) -> None:
+        self._client = connect()
+        self._session = Session(self._client)
+        self._on_stop = on_stop
+        self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._starting = threading.RLock()
+        self._ended: DelveError | None = None
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="kdelve-continue", daemon=True)
+
+    def start(self) -> None:
+        """Resume the target, and keep it running until it exits or ``close`` is called."""
+        with self._starting:
+            self._thread.start()
+
+    def close(self) -> None:
+        """End the loop and the connection; the target stays as it is at that moment."""
+        self._closing = True
+        self._session.close()
+        if self._is_started:
+            self._thread.join(DEFAULT_TIMEOUT)
+        else:
+            self._end(self._closed())
+
+    def call(self, work: Callable[[Client], T], *, timeout: float = DEFAULT_TIMEOUT) -> T:
+        """Run ``work`` while the target stands still, and return what it returns.
+
+        Raises what ``work`` raises, ``DelveTimeoutError`` when the target did not stop within
+        ``timeout`` seconds, and the reason why the session ended if it has.
+        """
+        job = _Job(work)
+        with self._lock:
+            self.check()
+            self._jobs.put(job)
+        with self._starting:
+            if not self._is_started:
+                self._serve_jobs()
+        self._wait(job, time.monotonic() + timeout)
+        return job.result()
+
+    def check(self) -> None:
+        """Raise the reason why the loop is over, if it is."""
+        if self._ended is not None:
+            raise self._ended
+
+    @property
+    def client(self) -> Client:
+        """The client for use from any thread: each call halts the target and resumes it after.
+
+        What would take the target away from the loop, such as ``continue_``, raises
+        ``DelveError``.
+        """
+        return forwarding(self._client.address, self.call, "the loop keeps the target running")
+
+    @property
+    def _is_started(self) -> bool:
+        return self._thread.ident is not None
+
+    def _wait(self, job: _Job[T], deadline: float) -> None:
+        try:
+            while not job.done.is_set():
+                interval = HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
+                if not job.done.wait(interval) and time.monotonic() > deadline:
+                    raise DelveTimeoutError(
+                        f"the target at {self._client.address} did not stop in time; is Delve "
+                        "alive, or does another client hold it?"
+                    )
+        except BaseException as error:
+            # Nobody waits for it any more, so it must not be done at some later stop.
+            job.fail(error)
+            raise
+
+    def _halt(self) -> bool:
+        """Halt the target if it runs; whether it does."""
+        # Whatever comes of it, the job tells whether the target stopped.
+        with contextlib.suppress(DelveError):
+            return self._session.request_halt()
+        return False
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._serve_jobs()
+                self._on_stop(self._client, self._resume())
+            self._end(self._closed())
+        except DelveError as error:
+            self._end(self._closed() if self._closing else error)
+        except Exception as error:  # noqa: BLE001 - a thread has nobody above it; see _end
+            self._end(DelveError(f"reading a stop failed: {error!r}"), cause=error)
+
+    def _closed(self) -> DelveError:
+        return DelveConnectionError(f"the session with {self._client.address} was closed")
+
+    def _resume(self) -> api.DebuggerState:
+        """Return the state in which the target stops next, also where another client resumed it."""
+        if isinstance(self._session.status, Running):
+            return self._session.wait().state
+        return self._session.continue_().state
+
+    def _serve_jobs(self) -> None:
+        """Do what has been asked for until now; what is asked for meanwhile waits for a stop.
+
+        Else the target would never run while several threads ask for one thing after another.
+        """
+        for _ in range(self._jobs.qsize()):
+            self._jobs.get_nowait().run(self._client)
+
+    def _end(self, error: DelveError, *, cause: BaseException | None = None) -> None:
+        """Give the reason to everybody who waits now and to everybody who asks later."""
+        error.__cause__ = cause
+        with self._lock:
+            self._ended = error
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._jobs.get_nowait().fail(error)

@@ -1,0 +1,153 @@
+"""Why and where a target stopped."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.delve import api, values
+from pytest_kdelve.errors import RPCError
+
+if TYPE_CHECKING:
+    from pytest_kdelve.delve.client import Client
+
+_UNRECOVERED_PANIC = -1
+_FATAL_THROW = -2
+_HARDCODED = -3
+#: Frames of the stack of a panic, and bytes of its text.
+_STACK_DEPTH = 128
+_TEXT = api.LoadConfig(max_string_len=4096)
+
+
+class StopReason(enum.Enum):
+    """Why the target stopped; where several are true, the first of them in this list."""
+
+    UNRECOVERED_PANIC = "unrecovered panic"
+    FATAL_THROW = "fatal error of the runtime"
+    HARDCODED_BREAKPOINT = "hardcoded breakpoint"
+    BREAKPOINT = "breakpoint"
+    WATCHPOINT = "watchpoint"
+    WATCHPOINT_OUT_OF_SCOPE = "watchpoint out of scope"
+    NEXT_FINISHED = "next finished"
+    MANUAL = "manual"
+    #: It stood still already when it was asked for the first time: launched, attached, a core.
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Panic:
+    """What ends the target if it goes on: the panic's value or the runtime's words, and the stack.
+
+    ``value`` is None where Delve cannot tell.
+    """
+
+    value: object
+    stack: tuple[api.Stackframe, ...]
+
+    def __str__(self) -> str:
+        lines = [f"panic: {self.value}"]
+        for frame in self.stack:
+            name = frame.function.name if frame.function else "?"
+            lines.append(f"  {name}\n    {frame.file}:{frame.line}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A target that stands still."""
+
+    reason: StopReason
+    state: api.DebuggerState
+    panic: Panic | None = None
+
+    @property
+    def hits(self) -> tuple[api.Thread, ...]:
+        """The threads that stand at a breakpoint or watchpoint: several may stop at once."""
+        return tuple(thread for thread in self.state.threads or () if _breakpoint_id(thread) > 0)
+
+    @property
+    def goroutine_id(self) -> int:
+        """The selected goroutine, which next, step and stepout move; 0 where there is none."""
+        selected = self.state.selected_goroutine
+        return selected.id if selected else 0
+
+    @property
+    def location(self) -> api.Location:
+        """Where the selected goroutine is; the current thread, where none is selected."""
+        if self.state.selected_goroutine:
+            return self.state.selected_goroutine.current_loc
+        thread = self.state.current_thread or api.Thread()
+        return api.Location(
+            pc=thread.pc, file=thread.file, line=thread.line, function=thread.function
+        )
+
+    @property
+    def next_in_progress(self) -> bool:
+        """Whether a next, step or stepout was interrupted by this stop."""
+        return self.state.next_in_progress
+
+    def __str__(self) -> str:
+        place = self.location
+        name = place.function.name if place.function else "?"
+        text = f"stopped ({self.reason.value}) in {name} at {place.file}:{place.line}"
+        return f"{text}\n{self.panic}" if self.panic else text
+
+
+def read_stop(client: Client, state: api.DebuggerState, command: api.CommandName | None) -> Stop:
+    """Return what a state says, after ``command``; a panic's stack is asked for."""
+    reason = _reason(state, command)
+    if reason not in {StopReason.UNRECOVERED_PANIC, StopReason.FATAL_THROW}:
+        return Stop(reason, state)
+    return Stop(reason, state, Panic(_panic_value(client, state), _stack(client, state)))
+
+
+def _reason(state: api.DebuggerState, command: api.CommandName | None) -> StopReason:
+    threads = state.threads or []
+    reasons = {_at_breakpoint(thread.breakpoint) for thread in threads if thread.breakpoint}
+    if state.watch_out_of_scope:
+        reasons.add(StopReason.WATCHPOINT_OUT_OF_SCOPE)
+    if reasons:
+        return next(reason for reason in StopReason if reason in reasons)
+    if command is None:
+        return StopReason.UNKNOWN
+    if command is api.CommandName.CONTINUE or state.next_in_progress:
+        return StopReason.MANUAL
+    return StopReason.NEXT_FINISHED
+
+
+def _at_breakpoint(breakpoint_: api.Breakpoint) -> StopReason:
+    own = {
+        _UNRECOVERED_PANIC: StopReason.UNRECOVERED_PANIC,
+        _FATAL_THROW: StopReason.FATAL_THROW,
+        _HARDCODED: StopReason.HARDCODED_BREAKPOINT,
+    }
+    user = StopReason.WATCHPOINT if breakpoint_.watch_expr else StopReason.BREAKPOINT
+    return own.get(breakpoint_.id, user)
+
+
+def _breakpoint_id(thread: api.Thread) -> int:
+    return thread.breakpoint.id if thread.breakpoint else 0
+
+
+def _panic_value(client: Client, state: api.DebuggerState) -> object:
+    """Return what Delve collects for a panic; for a throw, the first argument."""
+    for thread in state.threads or ():
+        if _breakpoint_id(thread) in {_UNRECOVERED_PANIC, _FATAL_THROW}:
+            info = thread.breakpoint_info
+            if info and info.variables:
+                return values.to_python(info.variables[0])
+            try:
+                args = client.list_function_args(api.EvalScope(), _TEXT)
+            except RPCError:  # There may be no selected goroutine on the system stack.
+                return None
+            return values.to_python(args[0]) if args else None
+    return None
+
+
+def _stack(client: Client, state: api.DebuggerState) -> tuple[api.Stackframe, ...]:
+    goroutine = state.selected_goroutine
+    try:
+        return tuple(client.stacktrace(goroutine.id if goroutine else -1, _STACK_DEPTH))
+    except RPCError:
+        return ()

@@ -1,0 +1,51 @@
+"""Which Delve first had what; all else is in Delve 1.9.1, the oldest that is supported.
+
+Read from ``service/rpc2/server.go`` and ``service/api/types.go`` at the tags of Delve, from 1.9.1
+to 1.27.2.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: An old Delve refuses these.
+METHODS: Mapping[str, str] = MappingProxyType(
+    {
+        "CancelDownloads": "1.26.0",
+        "DebugInfoDirectories": "1.21.0",
+        "DownloadLibraryDebugInfo": "1.26.0",
+        "FollowExec": "1.21.0",
+        "FollowExecEnabled": "1.21.0",
+        "GetEvents": "1.25.2",
+        "GuessSubstitutePath": "1.24.0",
+        "ListTargets": "1.21.0",
+        "SetExecutionPoint": "1.27.2",
+        "TypeInfo": "1.26.2",
+    }
+)
+
+#: An old Delve passes these over without a word, and so answers something else.
+PARAMETERS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("Command", "WithEvents"): "1.25.2",
+        ("CreateBreakpoint", "LocExpr"): "1.20.0",
+        ("CreateBreakpoint", "SubstitutePathRules"): "1.20.0",
+        ("CreateBreakpoint", "Suspended"): "1.20.0",
+        ("DownloadLibraryDebugInfo", "WithEvents"): "1.27.2",
+        ("GetBufferedTracepoints", "LoadCfg"): "1.27.0",
+        ("ListFunctions", "FollowCalls"): "1.23.0",
+        ("ListGoroutines", "EvalScope"): "1.21.1",
+        ("ListPackagesBuildInfo", "Filter"): "1.21.1",
+        ("Stacktrace", "Skip"): "1.26.2",
+    }
+)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that the text of ``GetVersion`` begins with, such as (1, 27, 2)."""
+    first = version.removeprefix("Version:").split(maxsplit=1)[0]
+    return tuple(int(part) for part in first.partition("-")[0].split("."))
