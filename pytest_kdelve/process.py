@@ -36,6 +36,7 @@ class ChildProcess:
         *,
         log: Path,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.argv = tuple(argv)
@@ -49,6 +50,7 @@ class ChildProcess:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=env,
+                    cwd=cwd,
                     start_new_session=True,
                 )
         except OSError as error:

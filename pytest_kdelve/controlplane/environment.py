@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import apiserver, certificates, etcd, kubeconfig, ports
 from pytest_kdelve.controlplane.credentials import Credentials, ServiceAccountMaker
-from pytest_kdelve.delve.server import Address, Server, exec_
+from pytest_kdelve.delve import Address, Headless, Server, Target, exec_
 from pytest_kdelve.errors import (
     CredentialsError,
     ProcessExitedError,
@@ -92,15 +92,14 @@ class ControlPlane:
             extra=plan.extra_args,
         )
         self.argv = (str(plan.binaries.kube_apiserver), *arguments)
-        self.server = exec_(
-            plan.binaries.dlv,
-            plan.binaries.kube_apiserver,
-            arguments,
-            listen=plan.listen,
+        headless = Headless(
+            dlv=plan.binaries.dlv,
             log=self.directory / "dlv.log",
-            target_log=self._log,
+            listen=plan.listen,
             env={**os.environ, **plan.environment},
         )
+        target = Target(args=arguments, stdout=self._log.with_suffix(".out"), stderr=self._log)
+        self.server = exec_(headless, plan.binaries.kube_apiserver, target=target)
         resources.callback(self.server.stop)
 
     @property

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+from pytest_kdelve.delve.address import Address
 from pytest_kdelve.delve.client import Client
-from pytest_kdelve.delve.server import Address, Server, exec_
+from pytest_kdelve.delve.server import (
+    Headless,
+    Server,
+    Target,
+    attach,
+    connect,
+    core,
+    debug,
+    exec_,
+    test,
+)
+from pytest_kdelve.delve.session import Session
 
-__all__ = ["Address", "Client", "Server", "exec_"]
+__all__ = [
+    "Address",
+    "Client",
+    "Headless",
+    "Server",
+    "Session",
+    "Target",
+    "attach",
+    "connect",
+    "core",
+    "debug",
+    "exec_",
+    "test",
+]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane.binaries import parse_kubernetes_version
 from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
-from pytest_kdelve.delve.server import Address
+from pytest_kdelve.delve import Address
 from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:

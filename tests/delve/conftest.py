@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psutil
 import pytest
 
-from pytest_kdelve.delve import Address, Server, api, exec_
+from pytest_kdelve.delve import Address, Headless, Server, Target, api, exec_
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError
@@ -106,14 +106,9 @@ def debugging(dlv: Path, build_program: BuildProgram, folder: Path) -> Iterator[
             flags: tuple[str, ...] = DEBUGGABLE,
         ) -> Server:
             path = program if isinstance(program, Path) else build_program(program, flags=flags)
-            server = exec_(
-                dlv,
-                path,
-                args,
-                listen=listen,
-                log=folder / "dlv.log",
-                target_log=folder / "target.log",
-            )
+            headless = Headless(dlv=dlv, log=folder / "dlv.log", listen=listen)
+            outputs = {"stdout": folder / "target.out", "stderr": folder / "target.log"}
+            server = exec_(headless, path, target=Target(args=args, **outputs))
             stack.callback(server.stop)
             return server
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
-from pytest_kdelve.delve.server import Address
+from pytest_kdelve.delve import Address
 from pytest_kdelve.plugin.state import SETTINGS
 
 if TYPE_CHECKING:
