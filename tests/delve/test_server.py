@@ -148,7 +148,7 @@ class TestDebuggable:
         """An old Delve does not even start; a new one says nothing by itself."""
         flag = f"-ldflags={flags}"
         with (
-            pytest.raises((BinaryError, ProcessExitedError), match="is stripped.*-N -l"),
+            pytest.raises((BinaryError, ProcessExitedError), match=r"is stripped(.|\n)*-N -l"),
             debug("behave", "tick", flags=("-gcflags=all=-N -l", flag)).connect() as client,
         ):
             check_debuggable(client, "behave", ["main.main"])
