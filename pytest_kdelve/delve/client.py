@@ -87,9 +87,12 @@ class Client:
     def _check_parameters(self, method: str, params: Mapping[str, object]) -> None:
         """Refuse what this Delve would pass over without a word."""
         for name, value in params.items():
-            since = versions.PARAMETERS.get((method, name)) if value else None
-            if since and self._version < versions.numbers(since):
-                raise UnsupportedError(f"{name} of {method}", since=since)
+            if value:
+                self._check_since(f"{name} of {method}", versions.PARAMETERS.get((method, name)))
+
+    def _check_since(self, what: str, since: str | None) -> None:
+        if since and self._version < versions.numbers(since):
+            raise UnsupportedError(what, since=since)
 
     @functools.cached_property
     def _version(self) -> tuple[int, ...]:
@@ -241,6 +244,7 @@ class Client:
             "WithEvents": with_events,
         }
         self._check_parameters("Command", params)
+        self._check_since(f"the command {name}", versions.COMMANDS.get(name))
         state: api.DebuggerState
         state = self._connection.call("Command", params, _StateOut, timeout=timeout).value
         return state

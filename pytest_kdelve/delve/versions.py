@@ -44,6 +44,11 @@ PARAMETERS: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 
+#: An old Delve answers these without doing anything.
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {"nextInstruction": "1.23.0", "reverseNextInstruction": "1.23.0"}
+)
+
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that the text of ``GetVersion`` begins with, such as (1, 27, 2)."""

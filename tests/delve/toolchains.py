@@ -63,6 +63,11 @@ def oldest() -> Toolchain:
     )
 
 
+def go(*arguments: str) -> str:
+    """Run the newest toolchain's ``go`` and return what it prints."""
+    return _run([str(golang.candidates()[0]), *arguments], _environment())
+
+
 def _environment() -> dict[str, str]:
     return {
         **os.environ,
