@@ -309,6 +309,7 @@ class Client:
     ) -> api.Breakpoint:
         """Set a breakpoint at ``addrs``, or ``file`` and ``line``, or ``function_name``.
 
+        One at ``addrs`` is for the target that is selected, not for children (``follow_exec``).
         With ``suspended`` one whose ``loc_expr`` means nothing yet is set once it does.
         """
         return self._one(

@@ -50,10 +50,14 @@ _CONDITION = ("error evaluating expression", "condition expression ")
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The target runs; ``command`` made it, or None where another client did."""
+    """The target runs.
 
-    command: api.CommandName | None = None
+    ``pending`` is the command that made it, None where that was another client's. ``otherwise``
+    is why it will have stopped if it does so at no breakpoint.
+    """
+
     pending: Pending | None = None
+    otherwise: StopReason = StopReason.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,18 +216,22 @@ class Session:
         self,
         *,
         args: Sequence[str] | None = None,
+        redirects: tuple[str, str, str] = ("", "", ""),
         rebuild: bool = False,
         timeout: float = DEFAULT_TIMEOUT,
     ) -> Sequence[api.DiscardedBreakpoint]:
-        """Start the target anew, with other arguments where they are given, also once it exited.
+        """Start the target anew, also once it has exited.
 
-        Returns the breakpoints that could not be set again. Delve refuses it for a process that
-        it did not start.
+        With ``args``, they and ``redirects`` (files for stdin, stdout and stderr) take the place
+        of those that it was started with. Returns the breakpoints that could not be set again.
+        Delve refuses it for a process that it did not start.
         """
         with self._changing:
             if not isinstance(self._status, Exited):
                 _require_stop(self._status)
-            discarded = self._client.restart(args=args, rebuild=rebuild, timeout=timeout)
+            discarded = self._client.restart(
+                args=args, redirects=redirects, rebuild=rebuild, timeout=timeout
+            )
             self._halted_at = None
             self._status = self._ask()
         return discarded
@@ -264,12 +272,12 @@ class Session:
             state = self._client.state(non_blocking=True)
         except TargetExitedError as error:
             return Exited(error.status)
-        return Running() if state.running else self._read(state, None)
+        return Running() if state.running else self._read(state, StopReason.UNKNOWN)
 
-    def _read(self, state: api.DebuggerState, command: api.CommandName | None) -> Status:
+    def _read(self, state: api.DebuggerState, otherwise: StopReason) -> Status:
         if state.exited:
             return Exited(state.exit_status)
-        return read_stop(self._client, state, command)
+        return read_stop(self._client, state, otherwise)
 
     def _step(
         self, command: api.CommandName, on_hit: Callable[[Stop], None] | None, timeout: float
@@ -289,10 +297,14 @@ class Session:
 
     def _resume(self, command: api.CommandName, timeout: float | None) -> Stop:
         with self._changing:
-            self._take_back_halt(self.stop)
+            stop = self.stop
+            self._take_back_halt(stop)
             pending = self._client.send_command(command)
             self._halted_at = None
-            self._status = Running(command, pending)
+            steps = stop.next_in_progress or command is not api.CommandName.CONTINUE
+            self._status = Running(
+                pending, StopReason.NEXT_FINISHED if steps else StopReason.MANUAL
+            )
         return self.wait(timeout=timeout)
 
     def _receive(self, running: Running, timeout: float | None) -> None:
@@ -302,7 +314,7 @@ class Session:
                 state = self._client.state(timeout=timeout)
             else:
                 state = self._client.receive_state(running.pending, timeout=timeout)
-            self._become(self._read(state, running.command))
+            self._become(self._read(state, running.otherwise))
         except DelveTimeoutError:
             raise
         except TargetExitedError as error:
@@ -315,6 +327,7 @@ class Session:
             raise
         except DelveError as error:
             self._become(Closed(str(error)))
+            self._client.close()
             raise
 
     def _become(self, status: Status) -> None:

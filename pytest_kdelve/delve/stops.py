@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 _UNRECOVERED_PANIC = -1
 _FATAL_THROW = -2
-_HARDCODED = -3
+#: The server knows it as -3, but sends it as 0, with this name (``ConvertThreadBreakpoint``).
+_HARDCODED = "hardcoded-breakpoint"
 #: Frames of the stack of a panic, and bytes of its text.
 _STACK_DEPTH = 128
 _TEXT = api.LoadConfig(max_string_len=4096)
@@ -94,36 +95,35 @@ class Stop:
         return f"{text}\n{self.panic}" if self.panic else text
 
 
-def read_stop(client: Client, state: api.DebuggerState, command: api.CommandName | None) -> Stop:
-    """Return what a state says, after ``command``; a panic's stack is asked for."""
-    reason = _reason(state, command)
+def read_stop(client: Client, state: api.DebuggerState, otherwise: StopReason) -> Stop:
+    """Return what a state says; a panic's stack is asked for.
+
+    ``otherwise`` is the reason where no breakpoint is.
+    """
+    reason = _reason(state, otherwise)
     if reason not in {StopReason.UNRECOVERED_PANIC, StopReason.FATAL_THROW}:
         return Stop(reason, state)
     return Stop(reason, state, Panic(_panic_value(client, state), _stack(client, state)))
 
 
-def _reason(state: api.DebuggerState, command: api.CommandName | None) -> StopReason:
+def _reason(state: api.DebuggerState, otherwise: StopReason) -> StopReason:
     threads = state.threads or []
     reasons = {_at_breakpoint(thread.breakpoint) for thread in threads if thread.breakpoint}
     if state.watch_out_of_scope:
         reasons.add(StopReason.WATCHPOINT_OUT_OF_SCOPE)
-    if reasons:
-        return next(reason for reason in StopReason if reason in reasons)
-    if command is None:
-        return StopReason.UNKNOWN
-    if command is api.CommandName.CONTINUE or state.next_in_progress:
+    if not reasons and state.next_in_progress:
         return StopReason.MANUAL
-    return StopReason.NEXT_FINISHED
+    return next((reason for reason in StopReason if reason in reasons), otherwise)
 
 
 def _at_breakpoint(breakpoint_: api.Breakpoint) -> StopReason:
-    own = {
-        _UNRECOVERED_PANIC: StopReason.UNRECOVERED_PANIC,
-        _FATAL_THROW: StopReason.FATAL_THROW,
-        _HARDCODED: StopReason.HARDCODED_BREAKPOINT,
-    }
-    user = StopReason.WATCHPOINT if breakpoint_.watch_expr else StopReason.BREAKPOINT
-    return own.get(breakpoint_.id, user)
+    if breakpoint_.id == _UNRECOVERED_PANIC:
+        return StopReason.UNRECOVERED_PANIC
+    if breakpoint_.id == _FATAL_THROW:
+        return StopReason.FATAL_THROW
+    if breakpoint_.name == _HARDCODED:
+        return StopReason.HARDCODED_BREAKPOINT
+    return StopReason.WATCHPOINT if breakpoint_.watch_expr else StopReason.BREAKPOINT
 
 
 def _breakpoint_id(thread: api.Thread) -> int:
