@@ -139,7 +139,7 @@ class Session:
 
         Hits of breakpoints on the way are given to ``on_hit`` and passed. Without it, the first
         one ends the command with ``next_in_progress``: then ``continue_`` goes on with it, and
-        ``cancel_next`` gives it up.
+        ``cancel_next`` gives it up. The stop in which the command is done may have hits, too.
         """
         return self._step(api.CommandName.NEXT, on_hit, timeout)
 

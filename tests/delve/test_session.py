@@ -273,18 +273,16 @@ class TestSteps:
         other = session.call(lambda client: break_at(client, MAIN, "// passed by another"))
         passed: list[Stop] = []
         stop = session.next(on_hit=passed.append)
-        assert (stop.reason, source(stop)) == (
-            StopReason.NEXT_FINISHED,
-            "after := before + 1               // main ends a step",
-        )
+        assert source(stop).endswith("// main ends a step")
         assert not stop.next_in_progress
+        # One more may have happened in the same moment in which the step was done.
+        assert stop.reason is (StopReason.BREAKPOINT if stop.hits else StopReason.NEXT_FINISHED)
         assert passed
-        for hit in passed:
-            assert hit.next_in_progress
-            assert {thread.breakpoint and thread.breakpoint.id for thread in hit.hits} == {other.id}
-            assert hit.goroutine_id != stop.goroutine_id
-        counted = session.client.get_breakpoint(other.id).total_hit_count
-        assert len(passed) == counted
+        assert all(hit.next_in_progress for hit in passed)
+        assert all(hit.goroutine_id != stop.goroutine_id for hit in passed)
+        hits = [thread.breakpoint for each in [*passed, stop] for thread in each.hits]
+        assert {hit.id for hit in hits if hit} == {other.id}
+        assert len(hits) == session.client.get_breakpoint(other.id).total_hit_count
 
     def interrupted(self, start: StartSession) -> Session:
         session = start("beside")
@@ -306,7 +304,7 @@ class TestSteps:
         session.cancel_next()
         assert not session.stop.next_in_progress
         assert not session.client.state().next_in_progress
-        assert session.next(on_hit=lambda _: None).reason is StopReason.NEXT_FINISHED
+        assert not session.next(on_hit=lambda _: None).next_in_progress
 
     @pytest.mark.parametrize("name", ["next", "step", "stepout"])
     def test_another_step_meanwhile_is_an_error(self, start: StartSession, name: str) -> None:
