@@ -58,6 +58,10 @@ class _StackOut(msgspec.Struct):
     locations: list[api.Stackframe] | None = msgspec.field(default=None, name="Locations")
 
 
+class _ExaminedMemoryOut(msgspec.Struct):
+    mem: bytes = msgspec.field(name="Mem")
+
+
 class _DisassembleOut(msgspec.Struct):
     disassemble: list[api.AsmInstruction] | None = msgspec.field(default=None, name="Disassemble")
 
@@ -193,6 +197,11 @@ class Client:
         """Resolve one of Delve's location expressions to logical locations."""
         params = {"Scope": api.EvalScope(), "Loc": loc}
         return self._call("FindLocation", _LocationsOut, params).locations or ()
+
+    def examine_memory(self, address: int, length: int) -> bytes:
+        """Return memory of the target, at most 64 KiB of it; before Delve 1.24.0, 1000 bytes."""
+        params = {"Address": address, "Length": length}
+        return self._call("ExamineMemory", _ExaminedMemoryOut, params).mem
 
     def disassemble(self, start_pc: int) -> Sequence[api.AsmInstruction]:
         """Return the instructions of the function that contains an address."""
