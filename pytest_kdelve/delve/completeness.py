@@ -16,7 +16,8 @@ DEEPEST = 100
 _WITHOUT_PARTS = frozenset({Kind.CHAN, Kind.FUNC, Kind.UNSAFE_POINTER})
 _FOLLOWED = frozenset({Kind.POINTER, Kind.INTERFACE})
 _COUNTED = frozenset({Kind.ARRAY, Kind.SLICE, Kind.STRUCT})
-_CONVERTED = 64
+#: ``max_string_len`` of a breakpoint's variables, and of ``loading.Limits``.
+_USUAL_LIMITS = frozenset({64, 64 * 1024})
 _BYTES = re.compile(r"\[\d*\]uint8")
 
 
@@ -85,12 +86,12 @@ def has_lost_bytes(variable: Variable) -> bool:
 def _may_be_cut(variable: Variable) -> bool:
     """Whether a conversion's result, such as ``string(data)``, may be longer than Delve says.
 
-    Before 1.22.0 it cuts them to 64 bytes and gives that as their length; a version from there to
-    1.26.0 cannot be told from an older one by its variables.
+    Before 1.22.0 their length is what the load config cut them to. No variable tells these from
+    versions up to 1.25, so such a result is not trusted there, either.
     """
     has_no_place = variable.addr == variable.base == NIL_ADDRESS
     is_converted = variable.kind in {Kind.STRING, Kind.SLICE} and has_no_place
-    return is_converted and variable.len == _CONVERTED and _is_old(variable)
+    return is_converted and variable.len in _USUAL_LIMITS and _is_old(variable)
 
 
 def _is_old(variable: Variable) -> bool:
