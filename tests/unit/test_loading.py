@@ -99,7 +99,7 @@ def struct(type_: str, *fields: Variable, **more: Any) -> Variable:
 
 def missing(type_: str, **fields: Any) -> Variable:
     """Return a struct of which Delve said only where it is."""
-    return variable(Kind.STRUCT, type_, only_addr=True, **fields)
+    return variable(Kind.STRUCT, type_, **{"only_addr": True, **fields})
 
 
 def test_a_string_is_read_from_memory_in_the_largest_pieces() -> None:
@@ -243,6 +243,16 @@ def test_any_name_of_a_type_is_quoted_as_go_does(type_: str, quoted: str) -> Non
     client = FakeClient(values={f"(*(*{quoted})(0x1000))": struct(type_, number(1))})
     assert is_complete(client.load(missing(type_)), 1)
     assert client.calls == 1
+
+
+@pytest.mark.parametrize("only_addr", [False, True])
+def test_a_struct_without_its_fields_is_loaded_and_keeps_its_name(*, only_addr: bool) -> None:
+    """Delve sends it so below its depth, and leaves a name out where it reads by address."""
+    given = missing("main.T", only_addr=only_addr, len=1, name="Inner", flags=1, decl_line=5)
+    client = FakeClient(values={'(*(*"main.T")(0x1000))': struct("main.T", number(1))})
+    found = client.load(given)
+    assert is_complete(found, 1)
+    assert (found.name, found.flags, found.decl_line) == ("Inner", 1, 5)
 
 
 def test_no_more_containers_are_loaded_than_the_depth() -> None:
