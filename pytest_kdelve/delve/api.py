@@ -201,6 +201,8 @@ class Variable(_Wire):
     """A value as Delve read it; see ``values`` for its Python form.
 
     ``len`` is the real length, of which ``children`` and ``value`` may hold only a part.
+    ``string_value_bytes`` is set where ``value`` is not UTF-8, from Delve 1.26.0 on; an older one
+    leaves it out. ``loading`` keeps the bytes of what it loaded there, of byte slices, too.
     """
 
     name: str = ""
@@ -211,7 +213,9 @@ class Variable(_Wire):
     flags: int = 0
     kind: int = 0
     value: str = ""
-    string_value_bytes: bytes | None = msgspec.field(default=None, name="StringValueBytes")
+    string_value_bytes: bytes | msgspec.UnsetType | None = msgspec.field(
+        default=msgspec.UNSET, name="StringValueBytes"
+    )
     len: int = 0
     cap: int = 0
     children: list[Variable] | None = None

@@ -463,7 +463,7 @@ class Client:
         return self._call(api.ListRegistersOut, "ListRegisters", params)
 
     def examine_memory(self, address: int, length: int) -> bytes:
-        """Return up to 65,536 bytes of the target's memory."""
+        """Return up to 65,536 bytes of the target's memory; before Delve 1.24.0, up to 1000."""
         out = self._call(
             api.ExaminedMemoryOut, "ExamineMemory", {"Address": address, "Length": length}
         )

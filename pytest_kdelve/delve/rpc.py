@@ -137,21 +137,13 @@ class Connection:
     def _receive(self, pending: Pending, result: type[T], deadline: float | None) -> T:
         method = pending.method
         while True:
-            reply = self._read_reply(method, deadline)
+            line = self._read_line(method, deadline)
+            reply = self._decode(line, Reply, f"a reply while waiting for {method}")
             if reply.id == pending.id:
                 break
         if reply.error:
             raise _refused(method, str(reply.error))
         return self._decode(reply.result, result, f"the result of {method}")
-
-    def _read_reply(self, method: str, deadline: float | None) -> Reply:
-        try:
-            line = self._read_line(method, deadline)
-            return self._decode(line, Reply, f"a reply while waiting for {method}")
-        except ProtocolError:
-            # Where the next reply begins cannot be told any more.
-            self.close()
-            raise
 
     def _read_line(self, method: str, deadline: float | None) -> bytes:
         # Go's encoder ends each reply with a newline and escapes those inside of strings.
@@ -159,6 +151,8 @@ class Connection:
         while (end := self._buffer.find(b"\n", searched)) < 0:
             searched = len(self._buffer)
             if searched > MAX_REPLY_BYTES:
+                # Where the next reply begins is not known.
+                self.close()
                 message = f"Delve at {self.address} sent a reply of over {MAX_REPLY_BYTES} bytes"
                 raise ProtocolError(f"{message} to {method}; ask for less data")
             self._buffer += self._receive_some(method, deadline)

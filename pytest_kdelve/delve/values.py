@@ -9,6 +9,7 @@ string               ``str``, or ``bytes`` where it is not UTF-8
 slice, array         ``list``; ``bytes`` for bytes
 map                  ``dict``; a struct or array as a key is the tuple of its values
 struct               ``Struct``: fields as items and as attributes
+time.Time            ``Time``: a ``Struct`` that equals a ``datetime``, too
 pointer, interface   what it leads to
 nil of any kind      ``None``
 func                 its name
@@ -18,6 +19,10 @@ unsafe.Pointer       the address
 
 A value that Delve did not load whole is ``Incomplete``, one that it could not read is
 ``Unreadable``; neither equals anything, so an expectation cannot hold by accident.
+
+Before 1.26.0 Delve sends U+FFFD for each byte of a string that is not UTF-8, so that it cannot be
+told from a U+FFFD that is really there: such a string is ``Unreadable`` until ``loading`` has read
+its bytes.
 """
 
 from __future__ import annotations
@@ -25,17 +30,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
+from pytest_kdelve.delve import completeness
 from pytest_kdelve.delve.api import Kind, Variable, VariableFlags
+from pytest_kdelve.delve.completeness import DEEPEST, NIL_ADDRESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _CONSTANT = re.compile(r"(?P<name>.+) \((?P<number>-?\d+)\)")
-_BYTES = re.compile(r"\[\d*\]uint8")
 _INTEGERS = range(Kind.INT, Kind.UINTPTR + 1)
-_NIL_ADDRESS = 0
+_LOST = "this Delve sends no bytes that are not UTF-8; its bytes must be loaded"
 
 
 class Constant(int):
@@ -119,6 +126,36 @@ class Struct(Mapping[str, object]):
         return f"{self._type.rpartition('/')[2]}{{{fields}}}"
 
 
+class Time(Struct):
+    """A Go ``time.Time``: its fields, and the ``datetime`` of the same instant equals it."""
+
+    __slots__ = ()
+
+    @property
+    def utc(self) -> datetime | None:
+        """The instant in UTC, cut to microseconds; None outside of Python's years 1 to 9999."""
+        wall, ext = self._fields.get("wall"), self._fields.get("ext")
+        if not isinstance(wall, int) or not isinstance(ext, int):
+            return None
+        # As in Go's time/time.go: with a monotonic clock, wall has the seconds since 1885.
+        has_monotonic = wall >> 63
+        seconds = wall >> 30 & (1 << 33) - 1 if has_monotonic else ext
+        nanoseconds = wall & (1 << 30) - 1
+        try:
+            since = timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
+            return datetime(1885 if has_monotonic else 1, 1, 1, tzinfo=UTC) + since
+        except OverflowError:
+            return None
+
+    def __eq__(self, other: object) -> bool:
+        return self.utc == other if isinstance(other, datetime) else super().__eq__(other)
+
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        return f"{self._type}({self.utc.isoformat()})" if self.utc else super().__repr__()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Incomplete:
     """A value of which Delve loaded ``value``, and ``length`` elements, fields or bytes exist."""
@@ -141,15 +178,32 @@ class Unreadable:
         return f"(unreadable: {self.reason})"
 
 
+@dataclass(frozen=True, slots=True)
+class Shadowed:
+    """A variable that another one of its name hides; ``line`` is that of its declaration."""
+
+    name: str
+    value: object
+    line: int
+
+
 def to_python(variable: Variable) -> object:
     """Return the Python form of a value; see the module's table."""
+    return _convert(variable, 0)
+
+
+def _convert(variable: Variable, level: int) -> object:
     if variable.unreadable:
         return Unreadable(variable.unreadable)
-    if variable.only_addr and variable.addr != _NIL_ADDRESS:
+    if completeness.is_address_only(variable):
         return Incomplete(None, variable.len)
-    convert = _integer if variable.kind in _INTEGERS else _CONVERTERS.get(variable.kind, _other)
     try:
-        return convert(variable)
+        if variable.kind not in _CONTAINERS:
+            return _SCALARS.get(variable.kind, _other)(variable)
+        if level == DEEPEST:
+            return Incomplete(None, variable.len)
+        parts = [_convert(child, level + 1) for child in variable.children or ()]
+        return _CONTAINERS[variable.kind](variable, parts)
     except (ValueError, TypeError):
         return Unreadable(f"Delve gave {variable.value!r} for {variable.type}")
 
@@ -159,53 +213,41 @@ def by_name(variables: Iterable[Variable] | None) -> dict[str, object]:
     return {
         variable.name: to_python(variable)
         for variable in variables or ()
-        if not variable.flags & VariableFlags.SHADOWED and not variable.name.startswith((".", "~"))
+        if _is_nameable(variable) and not variable.flags & VariableFlags.SHADOWED
     }
 
 
-def is_complete(variable: Variable, depth: int) -> bool:
-    """Whether Delve loaded all of a value down to ``depth`` containers within each other.
+def shadowed(variables: Iterable[Variable] | None) -> tuple[Shadowed, ...]:
+    """Return those that ``by_name`` has not, since another one of the name hides them.
 
-    Pointers and interfaces are followed and do not count; depth 0 is the value itself.
+    They come in Delve's order: of one name, the outermost first.
     """
-    if variable.unreadable:
-        return True
-    if variable.only_addr and variable.addr != _NIL_ADDRESS:
-        return False
-    if variable.kind in {Kind.POINTER, Kind.INTERFACE}:
-        return all(is_complete(child, depth) for child in variable.children or ())
-    if _missing(variable):
-        return False
-    return depth == 0 or all(is_complete(child, depth - 1) for child in variable.children or ())
+    return tuple(
+        Shadowed(variable.name, to_python(variable), variable.decl_line)
+        for variable in variables or ()
+        if _is_nameable(variable) and variable.flags & VariableFlags.SHADOWED
+    )
 
 
-def _missing(variable: Variable) -> bool:
-    loaded = len(variable.children or ())
-    match variable.kind:
-        case Kind.STRING:
-            return variable.len > len(_text(variable))
-        case Kind.ARRAY | Kind.SLICE | Kind.STRUCT:
-            return variable.len > loaded
-        case Kind.MAP:
-            return variable.len > loaded // 2
-    return False
-
-
-def _text(variable: Variable) -> bytes:
-    return variable.string_value_bytes or variable.value.encode()
+def _is_nameable(variable: Variable) -> bool:
+    """Whether it has a name in the source: not a closure's pointer or an unnamed result."""
+    return not variable.name.startswith((".", "~"))
 
 
 def _other(variable: Variable) -> object:
-    if variable.kind == Kind.INVALID or variable.addr == _NIL_ADDRESS:
+    if variable.kind == Kind.INVALID or variable.addr == NIL_ADDRESS:
         return None
     return variable.value or variable.type
 
 
 def _channel(variable: Variable) -> object:
-    return None if variable.base == _NIL_ADDRESS else variable.type
+    return None if variable.base == NIL_ADDRESS else variable.type
 
 
 def _address(variable: Variable) -> object:
+    # Delve 1.9.1 gives no value, but the address is that of the child, whatever it is.
+    if variable.children:
+        return variable.children[0].addr or None
     return int(variable.value) or None
 
 
@@ -229,8 +271,10 @@ def _complex(variable: Variable) -> object:
 
 
 def _string(variable: Variable) -> object:
-    data = _text(variable)
-    if _missing(variable):
+    data = completeness.text(variable)
+    if completeness.has_lost_bytes(variable) and variable.len <= len(data):
+        return Unreadable(_LOST)
+    if not completeness.is_whole(variable):
         return Incomplete(data.decode(errors="replace"), variable.len)
     try:
         return data.decode()
@@ -238,28 +282,26 @@ def _string(variable: Variable) -> object:
         return data
 
 
-def _sequence(variable: Variable) -> object:
-    if variable.kind == Kind.SLICE and variable.base == _NIL_ADDRESS and variable.len == 0:
+def _is_nil(variable: Variable) -> bool:
+    return variable.base == NIL_ADDRESS and variable.len == 0
+
+
+def _sequence(variable: Variable, elements: list[object]) -> object:
+    if variable.kind == Kind.SLICE and variable.base == NIL_ADDRESS and variable.len == 0:
         return None
-    values = [to_python(child) for child in variable.children or ()]
-    numbers = [value for value in values if isinstance(value, int)]
-    is_bytes = _is_of_bytes(variable) and len(numbers) == len(values)
-    whole = bytes(numbers) if is_bytes else values
-    return Incomplete(whole, variable.len) if _missing(variable) else whole
+    whole: object = elements
+    numbers = [element for element in elements if isinstance(element, int)]
+    if isinstance(variable.string_value_bytes, bytes):
+        whole = variable.string_value_bytes
+    elif completeness.is_of_bytes(variable) and len(numbers) == len(elements):
+        whole = bytes(numbers)
+    return whole if completeness.is_whole(variable) else Incomplete(whole, variable.len)
 
 
-def _is_of_bytes(variable: Variable) -> bool:
-    # A named type such as json.RawMessage shows it by its elements only.
-    types = {child.type for child in variable.children or ()}
-    return types == {"uint8"} or _BYTES.fullmatch(variable.real_type) is not None
-
-
-def _map(variable: Variable) -> object:
-    if variable.base == _NIL_ADDRESS and variable.len == 0:
+def _map(variable: Variable, elements: list[object]) -> object:
+    if _is_nil(variable):
         return None
-    children = variable.children or []
-    keys = (_hashable(to_python(key)) for key in children[::2])
-    values = dict(zip(keys, map(to_python, children[1::2]), strict=True))
+    values = dict(zip(map(_hashable, elements[::2]), elements[1::2], strict=True))
     # Keys of a Go map that differ by their type only, such as 1 and true, are one key in Python.
     return Incomplete(values, variable.len) if len(values) < variable.len else values
 
@@ -271,44 +313,50 @@ def _hashable(key: object) -> object:
     return tuple(map(_hashable, key)) if isinstance(key, list) else key
 
 
-def _struct(variable: Variable) -> object:
-    fields = {child.name: to_python(child) for child in variable.children or ()}
-    struct = Struct(variable.type, fields)
-    return Incomplete(struct, variable.len) if _missing(variable) else struct
+def _struct(variable: Variable, values: list[object]) -> object:
+    names = [child.name for child in variable.children or ()]
+    make = Time if variable.type == "time.Time" else Struct
+    struct = make(variable.type, dict(zip(names, values, strict=True)))
+    return struct if completeness.is_whole(variable) else Incomplete(struct, variable.len)
 
 
-def _pointed(variable: Variable) -> object:
+def _pointed(variable: Variable, targets: list[object]) -> object:
+    # Delve 1.9.1 says of what a pointer leads to, and not of the pointer, that it is unreadable.
+    children = variable.children or ()
+    is_known = any(child.addr != NIL_ADDRESS or child.unreadable for child in children)
+    return targets[0] if is_known else None
+
+
+def _dynamic(variable: Variable, values: list[object]) -> object:
     children = variable.children
-    if not children or children[0].addr == _NIL_ADDRESS:
+    if not children or (children[0].kind == Kind.INVALID and children[0].addr == NIL_ADDRESS):
         return None
-    return to_python(children[0])
-
-
-def _dynamic(variable: Variable) -> object:
-    children = variable.children
-    if not children or (children[0].kind == Kind.INVALID and children[0].addr == _NIL_ADDRESS):
-        return None
-    return to_python(children[0])
+    return values[0]
 
 
 def _function(variable: Variable) -> object:
     return variable.value or None
 
 
-_CONVERTERS: Mapping[int, Callable[[Variable], object]] = {
+_SCALARS: Mapping[int, Callable[[Variable], object]] = {
+    **dict.fromkeys(_INTEGERS, _integer),
     Kind.BOOL: lambda variable: variable.value == "true",
     Kind.FLOAT32: _float,
     Kind.FLOAT64: _float,
     Kind.COMPLEX64: _complex,
     Kind.COMPLEX128: _complex,
     Kind.STRING: _string,
+    Kind.UNSAFE_POINTER: _address,
+    Kind.CHAN: _channel,
+    Kind.FUNC: _function,
+}
+
+#: Those whose children are values themselves, which come as they are in Python.
+_CONTAINERS: Mapping[int, Callable[[Variable, list[object]], object]] = {
     Kind.ARRAY: _sequence,
     Kind.SLICE: _sequence,
     Kind.MAP: _map,
     Kind.STRUCT: _struct,
     Kind.POINTER: _pointed,
-    Kind.UNSAFE_POINTER: _address,
-    Kind.CHAN: _channel,
     Kind.INTERFACE: _dynamic,
-    Kind.FUNC: _function,
 }

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve import api, values
+from pytest_kdelve.delve import api, completeness, loading, values
+from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError, RPCError
@@ -25,9 +26,6 @@ _NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop"
 #: Delve evaluates it in the selected goroutine, whatever the scope (``pushLocal`` in its eval.go).
 _OUTER_FRAME = "runtime.frame("
 _FRAME_VARIABLES = api.LoadConfig()
-#: Bounds of what is loaded where a named expression came incomplete.
-_LONGEST_STRING = 64 * 1024
-_MOST_VALUES = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,7 +34,7 @@ class Subscription:
 
     ``expressions`` are evaluated in the frame of each hit. Where the hit is the subscriber's
     (caused by a request whose Audit-ID it ``owns``, or any with ``by_anyone``), each value is
-    loaded down to the depth that ``expressions`` gives, as in ``values.is_complete``.
+    loaded down to the depth that ``expressions`` gives, as in ``completeness.is_complete``.
     ``sink`` gets each hit, own or not, in the loop's thread.
     """
 
@@ -217,17 +215,12 @@ class Recorder:
     def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
         variable = stop.variables[expression]
         is_anothers = _OUTER_FRAME in expression and not stop.is_selected
-        if is_anothers or (depth and not values.is_complete(variable, depth)):
+        if is_anothers or (depth and not completeness.is_complete(variable, depth)):
             scope = api.EvalScope(goroutine_id=stop.thread.goroutine_id)
-            load = api.LoadConfig(
-                max_variable_recurse=max(depth, 1),
-                max_string_len=_LONGEST_STRING,
-                max_array_values=_MOST_VALUES,
-            )
             try:
                 if is_anothers:
                     client.switch_thread(stop.thread.id)
-                variable = client.eval(expression, scope, load)
+                variable = loading.evaluate(client, expression, scope, Limits(depth=max(depth, 1)))
             except RPCError as error:
                 return values.Unreadable(error.text)
         return values.to_python(variable)

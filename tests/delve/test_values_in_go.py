@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_kdelve.delve import api
+from pytest_kdelve.delve.loading import evaluate
 from pytest_kdelve.delve.values import Incomplete, Struct, Unreadable, by_name, to_python
 from pytest_kdelve.errors import RPCError
 from tests.delve.conftest import BuildProgram, break_at, debugging
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_kdelve.delve import Client
+    from tests.delve.toolchains import Toolchain
 
 HERE = api.EvalScope()
 LOAD = api.LoadConfig(max_variable_recurse=3)
@@ -43,7 +45,6 @@ EXPECTED = {
     "text": "text",
     "empty": "",
     "accents": "naïve ☃",
-    "broken": b"bad \xff\xfe",
     "data": b"raw\x00\xff",
     "noData": b"",
     "array": b"\1\2\3",
@@ -142,6 +143,17 @@ def test_what_was_incomplete_is_whole_with_larger_limits(client: Client) -> None
         "manyKeys": {number: number**2 for number in range(100)},
         "deep": {"Children": [{"Children": [{"Children": None}]}]},
     }
+
+
+def test_a_string_that_is_not_utf8_is_its_bytes(
+    client: Client, frame: Mapping[str, Any], toolchain: Toolchain
+) -> None:
+    """Delve before 1.26.0 sends other bytes, so these have to be loaded."""
+    if toolchain.delve >= (1, 26):
+        assert frame["broken"] == b"bad \xff\xfe"
+    else:
+        assert isinstance(frame["broken"], Unreadable)
+    assert to_python(evaluate(client, "broken", HERE)) == b"bad \xff\xfe"
 
 
 def test_nan_is_a_float_also_as_a_key(frame: Mapping[str, Any]) -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 import pytest
 
 from pytest_kdelve.delve.api import Kind, Variable, VariableFlags
+from pytest_kdelve.delve.completeness import DEEPEST, is_complete
 from pytest_kdelve.delve.values import (
     Constant,
     Incomplete,
+    Shadowed,
     Struct,
+    Time,
     Unreadable,
     by_name,
-    is_complete,
+    shadowed,
     to_python,
 )
 
@@ -126,6 +130,27 @@ CASES = {
     "nil func": (variable(Kind.FUNC), None),
     "nil chan": (variable(Kind.CHAN, type="chan int"), None),
     "nil unsafe.Pointer": (variable(Kind.UNSAFE_POINTER, "0"), None),
+    "unsafe.Pointer of Delve 1.9": (
+        container(Kind.UNSAFE_POINTER, variable(Kind.INVALID, addr=4096), length=0),
+        4096,
+    ),
+    "nil unsafe.Pointer of Delve 1.9": (
+        container(Kind.UNSAFE_POINTER, variable(Kind.INVALID, addr=0), length=0),
+        None,
+    ),
+    "really U+FFFD": (
+        variable(Kind.STRING, "\ufffd", string_value_bytes=None, len=3),
+        "\ufffd",
+    ),
+    "loaded bytes": (
+        container(Kind.SLICE, real_type="main.Bytes", length=2, string_value_bytes=b"\0\xff"),
+        b"\0\xff",
+    ),
+    "conversion": (
+        variable(Kind.STRING, "x" * 64, addr=0, string_value_bytes=None, len=64),
+        "x" * 64,
+    ),
+    "shorter conversion": (variable(Kind.STRING, "x" * 63, addr=0, len=63), "x" * 63),
 }
 
 
@@ -254,6 +279,10 @@ NOT_WHOLE = {
     "struct": container(Kind.STRUCT, integer(1, "X"), type="main.Point", length=2),
     "pointer": container(Kind.POINTER, variable(Kind.STRUCT, only_addr=True), length=0),
     "interface": container(Kind.INTERFACE, variable(Kind.STRUCT, only_addr=True), length=0),
+    "channel": variable(Kind.CHAN, only_addr=True, type="chan int", base=ADDRESS),
+    "loaded bytes": container(Kind.SLICE, length=3, string_value_bytes=b"ab"),
+    "cut, and bytes lost": variable(Kind.STRING, "\ufffd", len=4),
+    "conversion by Delve before 1.22": variable(Kind.STRING, "x" * 64, addr=0, len=64),
 }
 
 
@@ -283,6 +312,12 @@ UNREADABLE = {
         value="unknown",
     ),
     "no address": variable(Kind.UNSAFE_POINTER, "?"),
+    "pointer of Delve 1.9": container(
+        Kind.POINTER, variable(Kind.STRUCT, addr=0, unreadable="input/output error"), length=0
+    ),
+    "bytes lost": variable(Kind.STRING, "bad \ufffd\ufffd", len=6),
+    # 66 of its 68 bytes came, two of them as three bytes each: as many as the whole has.
+    "bytes lost and cut": variable(Kind.STRING, "a" * 62 + "\ufffd\ufffd", len=68),
 }
 
 
@@ -323,6 +358,75 @@ def test_by_name_has_the_variables_that_the_source_can_name() -> None:
     assert by_name(None) == {}
 
 
+def test_shadowed_has_the_variables_that_another_one_hides() -> None:
+    outer = variable(Kind.INT, "1", name="x", flags=VariableFlags.SHADOWED, decl_line=3)
+    middle = variable(Kind.INT, "2", name="x", flags=VariableFlags.SHADOWED, decl_line=5)
+    inner = variable(Kind.INT, "3", name="x", decl_line=7)
+    hidden = variable(Kind.INT, "4", name="~r0", flags=VariableFlags.SHADOWED)
+    expected = (Shadowed("x", 1, 3), Shadowed("x", 2, 5))
+    assert shadowed([outer, middle, inner, hidden]) == expected
+    assert shadowed([inner]) == shadowed(None) == ()
+
+
+class TestTime:
+    @staticmethod
+    def time(wall: int, ext: int) -> Time:
+        fields = (variable(Kind.UINT64, str(wall), name="wall"), integer(ext, "ext"))
+        found = to_python(container(Kind.STRUCT, *fields, type="time.Time"))
+        assert isinstance(found, Time)
+        return found
+
+    LEAP_DAY = datetime(2024, 2, 29, 12, 30, 45, 123456, tzinfo=UTC)
+    SINCE_1885 = int((LEAP_DAY - datetime(1885, 1, 1, tzinfo=UTC)).total_seconds())
+
+    @pytest.mark.parametrize(
+        ("wall", "ext"),
+        [(123456789, 63844806645), (1 << 63 | SINCE_1885 << 30 | 123456789, 7)],
+        ids=["wall clock", "monotonic clock, too"],
+    )
+    def test_it_equals_its_instant_in_any_zone(self, wall: int, ext: int) -> None:
+        found = self.time(wall, ext)
+        assert found == self.LEAP_DAY == found.utc
+        assert found == self.LEAP_DAY.astimezone(timezone(timedelta(hours=-5)))
+        assert found != self.LEAP_DAY + timedelta(microseconds=1)
+        assert found != self.LEAP_DAY.replace(tzinfo=None), "what is that in UTC?"
+        assert repr(found) == "time.Time(2024-02-29T12:30:45.123456+00:00)"
+
+    def test_it_is_a_struct(self) -> None:
+        found = self.time(0, 0)
+        assert found == {"wall": 0}
+        assert found != {"wall": 1}
+        assert found.utc == datetime(1, 1, 1, tzinfo=UTC), "Go's zero value"
+
+    @pytest.mark.parametrize("year", [-292277022399, 12024])
+    def test_a_year_that_python_has_not_is_none(self, year: int) -> None:
+        found = self.time(0, year * 31556952)
+        assert found.utc is None
+        assert found != datetime(1, 1, 1, tzinfo=UTC)
+        assert "wall: 0" in repr(found)
+
+    def test_one_that_is_not_known_is_none(self) -> None:
+        fields = (variable(Kind.UINT64, unreadable="eval error", name="wall"), integer(1, "ext"))
+        found: Any = to_python(container(Kind.STRUCT, *fields, type="time.Time"))
+        assert found.utc is None
+
+
+def linked(count: int) -> Variable:
+    """Return a linked list, made from its end."""
+    node = variable(Kind.STRUCT, type="main.Node", len=0)
+    for address in range(1, count):
+        next_ = container(Kind.POINTER, node, length=1, name="Next", addr=address)
+        node = container(Kind.STRUCT, next_, type="main.Node", addr=address)
+    return node
+
+
+def test_what_is_nested_too_deep_for_python_is_incomplete() -> None:
+    deep = linked(100_000)
+    assert "not loaded whole" in repr(to_python(deep))
+    assert "not loaded whole" not in repr(to_python(linked(DEEPEST // 2)))
+    assert is_complete(deep, 100_000), "all of it was loaded"
+
+
 def test_a_variable_is_decoded_from_what_delve_sends() -> None:
     """One field of each odd spelling, as service/api/types.go has them."""
     data = b"""{"name": "s", "addr": 1, "onlyAddr": false, "type": "string", "realType": "string",
@@ -332,6 +436,13 @@ def test_a_variable_is_decoded_from_what_delve_sends() -> None:
     assert to_python(found) == b"\xff"
     assert found.flags == VariableFlags.ESCAPED | VariableFlags.SHADOWED
     assert found.decl_line == 5
+
+
+def test_a_string_of_delve_before_1_26_is_decoded_without_its_bytes() -> None:
+    found = msgspec.json.decode(b'{"kind": 24, "value": "\\ufffd", "len": 3}', type=Variable)
+    assert isinstance(to_python(found), Unreadable)
+    newer = b'{"kind": 24, "value": "\\ufffd", "StringValueBytes": null, "len": 3}'
+    assert to_python(msgspec.json.decode(newer, type=Variable)) == "\ufffd"
 
 
 def test_a_key_that_holds_a_map_is_a_tuple() -> None:
