@@ -193,9 +193,10 @@ class DebuggerState(_Wire):
 
 
 class AsmInstruction(_Wire):
-    """One machine instruction and the line it was compiled from."""
+    """One machine instruction, the line it was compiled from, and where a call or jump goes."""
 
     loc: Location = msgspec.field(default_factory=Location, name="Loc")
+    dest_loc: Location | None = msgspec.field(default=None, name="DestLoc")
 
 
 class GetVersionOut(_Wire):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt  # noqa: TC003 - msgspec looks it up
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
@@ -16,6 +17,10 @@ T = TypeVar("T")
 
 #: Seconds for a call that reads or changes a stopped target.
 DEFAULT_TIMEOUT = 30.0
+
+
+class _LastModifiedOut(msgspec.Struct):
+    time: dt.datetime = msgspec.field(name="Time")
 
 
 class _StateOut(msgspec.Struct):
@@ -98,6 +103,10 @@ class Client:
     def get_version(self) -> api.GetVersionOut:
         """Return Delve's version and the target's Go version; waits until symbols are loaded."""
         return self._call("GetVersion", api.GetVersionOut, {})
+
+    def last_modified(self) -> dt.datetime:
+        """Return when the target's binary was modified; the year is 1 if that is not known."""
+        return self._call("LastModified", _LastModifiedOut, {}).time
 
     def state(self, *, non_blocking: bool = False) -> api.DebuggerState:
         """Return the target's state; ``non_blocking`` answers while it runs, too."""
@@ -189,9 +198,14 @@ class Client:
         """Return the full names of the target's functions that match a regexp."""
         return self._call("ListFunctions", _FuncsOut, {"Filter": filter_}).funcs or ()
 
-    def find_location(self, loc: str) -> Sequence[api.Location]:
-        """Resolve one of Delve's location expressions to logical locations."""
-        params = {"Scope": api.EvalScope(), "Loc": loc}
+    def find_location(
+        self, loc: str, *, substitute_path: Sequence[tuple[str, str]] = ()
+    ) -> Sequence[api.Location]:
+        """Resolve one of Delve's location expressions to logical locations.
+
+        ``substitute_path`` are pairs (as compiled, as in ``loc``) of files or directories.
+        """
+        params = {"Scope": api.EvalScope(), "Loc": loc, "SubstitutePathRules": substitute_path}
         return self._call("FindLocation", _LocationsOut, params).locations or ()
 
     def disassemble(self, start_pc: int) -> Sequence[api.AsmInstruction]:
