@@ -78,7 +78,9 @@ def test_a_text_in_a_function_that_is_called_through_a_wrapper(
 def test_a_promoted_method_has_no_source_but_one_that_it_calls(
     client: Client, written: str
 ) -> None:
-    with pytest.raises(LocationError, match="the compiler has added") as caught:
+    with pytest.raises(
+        LocationError, match="is not in the source, since the compiler has added it"
+    ) as caught:
         resolve(client, written)
     assert caught.value.candidates == ("main.(*Inner).Whisper",)
 
