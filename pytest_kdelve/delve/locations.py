@@ -140,7 +140,10 @@ class Resolver:
     def _find_files(self, location: Location) -> list[str]:
         wanted = path_parts(_BEFORE_IMPORT_PATH.sub("", location.name))
         found = [path for path, _ in self._files if path == location.name]
-        if not found and not location.name.startswith("/"):
+        if not found and location.name.startswith("/"):
+            named_alike = (path for path, parts in self._files if parts[-1:] == wanted[-1:])
+            found = [path for path in named_alike if self._sources.find(path) == location.name]
+        elif not found:
             found = [path for path, parts in self._files if parts[-len(wanted) :] == wanted]
             # In a trimmed binary sync/mutex.go is a whole path, and the end of another one.
             whole = [path for path in found if path_parts(path) == wanted and path[0] != "/"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import enum
 import os
 import shutil
-import subprocess
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import golang
+from tests.delve.toolchains import run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,6 @@ LIBRARY = "example.com/lib"
 THIRD_PARTY = "example.com/Third"
 _REPLACE = f"\nreplace {LIBRARY} => ./staging/src/{LIBRARY}\n"
 _WORK = f"go 1.18\n\nuse (\n\t.\n\t./staging/src/{LIBRARY}\n)\n"
-_TIMEOUT = 300
 
 
 class Layout(enum.Enum):
@@ -53,7 +52,7 @@ class Checkout:
         """Build a program of cmd/; returns its path, which is not in the repository."""
         out = self.folder.parents[1] / command
         argv = [str(self.go), "build", DEBUGGABLE, *flags, "-o", str(out), f"./cmd/{command}"]
-        _run(argv, self.environment, cwd=self.folder)
+        run(argv, self.environment, cwd=self.folder)
         return out
 
 
@@ -90,7 +89,7 @@ def make(toolchain: Toolchain, folder: Path, layout: Layout) -> Checkout:
 def _go(toolchain: Toolchain) -> Path:
     """Return the client itself, which another module cache does not hide."""
     argv = [str(golang.candidates()[0]), "env", "GOROOT"]
-    return Path(_run(argv, toolchain.environment)) / "bin" / "go"
+    return Path(run(argv, toolchain.environment).strip()) / "bin" / "go"
 
 
 def _publish(proxy: Path, folder: Path, module: str, version: str) -> None:
@@ -105,18 +104,3 @@ def _publish(proxy: Path, folder: Path, module: str, version: str) -> None:
         archive.writestr(f"{module}@{version}/go.mod", go_mod)
         for file in folder.rglob("*.go"):
             archive.write(file, f"{module}@{version}/{file.relative_to(folder)}")
-
-
-def _run(argv: Sequence[str], environment: Mapping[str, str], cwd: Path | None = None) -> str:
-    done = subprocess.run(
-        argv,
-        env=environment,
-        cwd=cwd,
-        timeout=_TIMEOUT,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()

@@ -181,6 +181,10 @@ def test_a_checkout_that_was_moved_is_found_by_a_rule(
         assert place.file == str(checkout.folder / "vendor/example.com/lib/pkg/handler.go")
         number = Location.parse(f"lib/pkg/handler.go:{place.line}")
         assert Resolver(client).resolve(number).pcs == place.pcs
+        as_here = Location.parse(f"{place.source_file}:{place.line}")
+        assert Resolver(client, substitute_path=rules).resolve(as_here) == place
+        with pytest.raises(LocationError, match="no source file of this name"):
+            Resolver(client).resolve(as_here)
 
 
 @pytest.mark.parametrize("is_there", [True, False])
