@@ -391,7 +391,7 @@ class Register(_Pascal):
 
 
 class AsmInstruction(_Pascal):
-    """One machine instruction and the line it was compiled from."""
+    """One machine instruction, the line it was compiled from, and where a call or jump goes."""
 
     loc: Location = msgspec.field(default_factory=Location)
     dest_loc: Location | None = None

@@ -155,7 +155,7 @@ class Client:
         return self._one("Answer", bool, "AttachedToExistingProcess")
 
     def last_modified(self) -> datetime:
-        """Return when the executable was last modified, as Delve saw it at its start."""
+        """Return when the executable was modified before Delve started; year 1 if not known."""
         return self._call(api.LastModifiedOut, "LastModified").time
 
     def build_id(self) -> str:
@@ -499,7 +499,10 @@ class Client:
         include_non_executable_lines: bool = False,
         substitute_path: Sequence[SubstitutePath] = (),
     ) -> Sequence[api.Location]:
-        """Resolve one of Delve's location expressions to logical locations."""
+        """Resolve one of Delve's location expressions to logical locations.
+
+        ``substitute_path`` are pairs (as compiled, as in ``loc``) of files or directories.
+        """
         out = self._call(
             api.FindLocationOut,
             "FindLocation",

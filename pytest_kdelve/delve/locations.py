@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import math
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve.sources import path_parts, short_path, source_line, source_lines
+from pytest_kdelve.delve import api, functions
+from pytest_kdelve.delve.sources import (
+    Sources,
+    excerpt,
+    path_parts,
+    short_path,
+    source_line,
+)
+from pytest_kdelve.delve.texts import end_of_block, lines_of_code, lines_with, similar_lines
 from pytest_kdelve.errors import LocationError, RPCError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from pytest_kdelve.delve import api
     from pytest_kdelve.delve.client import Client
 
 _FILE = re.compile(r"(?P<file>[^:]+\.(?:go|s))(?::(?P<line>\d+))?")
 _FUNCTION = re.compile(r"(?P<function>[^:\s]+?)(?::(?P<line>\d+))?")
 _BEFORE_IMPORT_PATH = re.compile(r"^(?:.*/)?(?:staging/src|vendor)/")
-_TYPE_ARGUMENTS = re.compile(r"\[.*\]")
 _MOST_CANDIDATES = 12
 #: How many lines before and after one without a statement are looked at.
 _NEARBY = 12
@@ -71,32 +79,53 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a location is in one binary; ``file`` is the path that the compiler saw."""
+    """Where a location is in one binary; ``file`` is the path that the compiler saw.
+
+    ``source_file`` is the file here that has the source, None if there is none.
+    """
 
     file: str
     line: int
     function: str
     pcs: tuple[int, ...]
+    source_file: str | None = None
 
     def __str__(self) -> str:
         return f"{short_path(self.file)}:{self.line}"
 
     @property
     def source(self) -> str:
-        """The line's text."""
-        return source_line(self.file, self.line)
+        """The line's text; empty where the source is not here."""
+        return source_line(self.source_file, self.line) if self.source_file else ""
+
+    def excerpt(self) -> list[str]:
+        """Return numbered lines around the place, which is marked by ``>``."""
+        return excerpt(self.source_file, self.line) if self.source_file else []
 
 
 class Resolver:
-    """Resolves locations in one target, which must be stopped whenever ``resolve`` is called."""
+    """Resolves locations in one target, which must be stopped whenever ``resolve`` is called.
 
-    def __init__(self, client: Client) -> None:
+    ``substitute_path`` says where source is that is not where the compiler saw it, as in
+    ``Sources``, which finds that of modules and of the standard library by itself.
+    """
+
+    def __init__(self, client: Client, *, substitute_path: Sequence[tuple[str, str]] = ()) -> None:
         self._client = client
+        self._sources = Sources(
+            substitute_path, go_version=lambda: client.get_version().target_go_version
+        )
         self._lines: dict[tuple[str, int], Place | None] = {}
 
     @cached_property
-    def _sources(self) -> list[tuple[str, tuple[str, ...]]]:
+    def _files(self) -> list[tuple[str, tuple[str, ...]]]:
         return [(path, path_parts(path)) for path in self._client.list_sources()]
+
+    @cached_property
+    def _built(self) -> float:
+        """When the binary was built, in seconds as in ``st_mtime``; never if it is not known."""
+        built = self._client.last_modified()
+        return built.timestamp() if built.year > 1 else math.inf
 
     def resolve(self, location: Location) -> Place:
         """Return the one place that a location means.
@@ -110,37 +139,45 @@ class Resolver:
 
     def _find_files(self, location: Location) -> list[str]:
         wanted = path_parts(_BEFORE_IMPORT_PATH.sub("", location.name))
-        if location.name.startswith("/"):
-            found = [path for path, _ in self._sources if path == location.name]
-        else:
-            found = [path for path, parts in self._sources if parts[-len(wanted) :] == wanted]
+        found = [path for path, _ in self._files if path == location.name]
+        if not found and location.name.startswith("/"):
+            named_alike = (path for path, parts in self._files if parts[-1:] == wanted[-1:])
+            found = [path for path in named_alike if self._sources.find(path) == location.name]
+        elif not found:
+            found = [path for path, parts in self._files if parts[-len(wanted) :] == wanted]
+            # In a trimmed binary sync/mutex.go is a whole path, and the end of another one.
+            whole = [path for path in found if path_parts(path) == wanted and path[0] != "/"]
+            found = whole or found
         if not found:
             message = f"{location}: the binary has no source file of this name; near it are:"
             raise LocationError(message, candidates=self._similar_files(wanted[-1]))
         return found
 
     def _similar_files(self, name: str) -> list[str]:
-        names = {parts[-1] for _, parts in self._sources if parts}
+        names = {parts[-1] for _, parts in self._files if parts}
         close = {name} & names or difflib.get_close_matches(name, names, n=3)
-        return _some([short_path(path) for path, parts in self._sources if parts[-1] in close])
+        return _some([short_path(path) for path, parts in self._files if parts[-1] in close])
 
     def _in_files(self, location: Location, files: Sequence[str]) -> Place:
         if location.at is not None:
-            lines = [(file, line) for file in files for line in _lines_with(location.at, file)]
-            return self._with_text(location, files, lines, location.line)
+            return self._with_text(location, dict.fromkeys(files), location.line)
         if len(files) > 1:
             lines = [(file, location.line or 0) for file in files]
             message = f"{location} means more than one file; write more of the path:"
-            raise LocationError(message, candidates=_describe(lines))
+            raise LocationError(message, candidates=self._describe(lines))
         return self._with_statement(location, files[0], location.line or 0)
 
     def _with_text(
-        self,
-        location: Location,
-        files: Sequence[str],
-        lines: Sequence[tuple[str, int]],
-        wanted: int | None,
+        self, location: Location, within: Mapping[str, range | None], wanted: int | None
     ) -> Place:
+        """Return the place of a text in files, of which only some lines may count."""
+        text = location.at or ""
+        lines = [
+            (file, line)
+            for file, part in within.items()
+            for line in lines_with(text, self._sources.lines(file), part)
+        ]
+        self._check_unchanged(location, {file for file, _ in lines} or within)
         numbered = [found for found in lines if wanted in {None, found[1]}]
         if len(numbered) == 1:
             return self._with_statement(location, *numbered[0])
@@ -148,27 +185,54 @@ class Resolver:
             raise LocationError(
                 f"{location}: the text stands on {len(numbered)} lines; give more of it, or a "
                 "function:",
-                candidates=_describe(numbered),
+                candidates=self._describe(numbered),
             )
         if lines:
             message = f"{location}: the text does not stand on line {wanted}, but on:"
-            raise LocationError(message, candidates=_describe(lines))
-        if not any(source_lines(file) for file in files):
-            message = f"{location}: the source is not on this machine, so at= cannot be looked up:"
-            raise LocationError(message, candidates=_some(files))
-        message = f"{location}: no line of it has this text; the most similar ones are:"
-        raise LocationError(message, candidates=_similar_lines(location.at or "", files))
+            raise LocationError(message, candidates=self._describe(lines))
+        raise self._without_text(location, {file: self._sources.lines(file) for file in within})
+
+    def _without_text(
+        self, location: Location, files: Mapping[str, Sequence[str]]
+    ) -> LocationError:
+        if any(files.values()):
+            message = f"{location}: no line of it has this text; the most similar ones are:"
+            similar = similar_lines(location.at or "", files)
+            return LocationError(message, candidates=self._describe(similar))
+        looked_for = [
+            f"{file}: looked for as {', '.join(self._sources.looked_for(file)) or 'nothing'}"
+            for file in files
+        ]
+        return LocationError(
+            f"{location}: the source is not on this machine, so at= cannot be looked up; give a "
+            "line, or the Resolver a substitute_path (directory as compiled, directory here):",
+            candidates=_some(looked_for),
+        )
+
+    def _check_unchanged(self, location: Location, files: Iterable[str]) -> None:
+        """Raise ``LocationError`` if one of the files was written after the binary.
+
+        Its lines may be other ones than those in the binary.
+        """
+        modified = {file: self._sources.last_modified(file) for file in files}
+        changed = [file for file, time in modified.items() if time and time > self._built]
+        if changed:
+            raise LocationError(
+                f"{location}: the source was changed after the binary was built, so at= may find "
+                "another line than the binary's; build it again, or give a line:",
+                candidates=_some([self._sources.find(file) or file for file in changed]),
+            )
 
     def _with_statement(self, location: Location, file: str, line: int) -> Place:
         place = self._place(file, line)
         if place is None:
             nearest = [(file, number) for number in self._nearest(file, line)]
-            text, length = source_line(file, line), len(source_lines(file))
+            text, length = self._sources.line(file, line), len(self._sources.lines(file))
             problem = f"line {line} ({text!r}) has no statement"
             if 0 < length < line:
                 problem = f"the file has {length} lines"
             message = f"{location}: {problem}; the nearest lines with one are:"
-            raise LocationError(message, candidates=_describe(nearest))
+            raise LocationError(message, candidates=self._describe(nearest))
         return place
 
     def _place(self, file: str, line: int) -> Place | None:
@@ -177,38 +241,52 @@ class Resolver:
         return self._lines[file, line]
 
     def _find_line(self, file: str, line: int) -> Place | None:
+        # Delve takes a trimmed path for the end of others, too, but not one from the root on.
+        rules = [] if file.startswith("/") else [(file, f"/{file}")]
+        spec = f"/{file.removeprefix('/')}:{line}"
         try:
-            found = self._client.find_location(f"{file}:{line}")
+            found = self._client.find_location(spec, substitute_path=rules)
         except RPCError as error:
             if "could not find statement" in error.text or "could not find file" in error.text:
                 return None
             raise
-        return self._outermost(_to_place(found[0]))
+        return self._outermost(self._to_place(found[0]))
 
     def _outermost(self, place: Place) -> Place:
         """Leave the closures that begin on a line to their own names.
 
         For ``f := func() {`` Delve gives the assignment and the closure's entry, which would be
         two hits, the second one before the closure's variables are there. The same holds for the
-        body of a loop over a function.
+        body of a loop over a function, and for the end of a closure that is called at once.
         """
         if len(place.pcs) == 1:
             return place
-        functions = {pc: self._function_at(pc) for pc in place.pcs}
+        found = {pc: self._function_at(pc) for pc in place.pcs}
+        names = {function.name for function in found.values()}
         outer = {
-            pc: name
-            for pc, name in functions.items()
-            if not any(_is_inside(name, other) for other in functions.values())
+            pc: function.name
+            for pc, function in found.items()
+            if not any(functions.is_inside(function.name, other) for other in names)
+            or self._is_inlined_into(function, place.line)
         }
-        return Place(place.file, place.line, next(iter(outer.values())), tuple(outer))
+        return replace(place, function=next(iter(outer.values())), pcs=tuple(outer))
 
-    def _function_at(self, pc: int) -> str:
-        return _to_place(self._client.find_location(f"*{pc}")[0]).function
+    def _is_inlined_into(self, function: api.Function, line: int) -> bool:
+        """Whether a line in a closure is from elsewhere, so not the line that begins it."""
+        return function.optimized and self._location_of(function.value).line != line
+
+    def _function_at(self, pc: int) -> api.Function:
+        return self._location_of(pc).function or api.Function()
+
+    def _location_of(self, pc: int) -> api.Location:
+        return self._client.find_location(f"*{pc}")[0]
 
     def _nearest(self, file: str, line: int) -> list[int]:
         """Return the nearest lines with a statement, before and after a line."""
         # Each question costs 0.1 s with a kube-apiserver, so comments and the like are left out.
-        code = _lines_of_code(file) or range(max(1, line - _NEARBY), line + _NEARBY)
+        code = lines_of_code(self._sources.lines(file)) or range(
+            max(1, line - _NEARBY), line + _NEARBY
+        )
         before = [number for number in reversed(code) if number < line]
         after = [number for number in code if number > line]
         found = (
@@ -221,137 +299,95 @@ class Resolver:
         """Return a function's full name; those of all its instances where it is generic."""
         tail = location.name.rpartition(".")[2]
         names = self._client.list_functions(re.escape(tail) + r"(\[.*\])?$")
-        found = [
-            name
-            for name in names
-            if has_suffix(name, location.name) or has_suffix(_generic(name), location.name)
-        ]
-        if len({_generic(name) for name in found}) == 1:
-            return found
+        found = functions.written(location.name, names)
+        if len(found) == 1:
+            return next(iter(found.values()))
         if found:
             message = f"{location} means more than one function; write more of the name:"
             raise LocationError(message, candidates=_some(sorted(found, key=len)))
         message = f"{location}: the binary has no such function; near it are:"
-        raise LocationError(message, candidates=_some(self._similar_functions(location.name)))
+        similar = functions.similar(location.name, self._client.list_functions())
+        raise LocationError(message, candidates=_some(similar))
 
-    def _similar_functions(self, name: str) -> list[str]:
-        """Return functions of a similar name, those of the same type or package first."""
-        qualifier, _, wanted = name.rpartition(".")
-        split = [every.rpartition(".") for every in self._client.list_functions()]
-        close = difflib.get_close_matches(wanted, {last for *_, last in split}, n=3)
-        similar = [(outer, last) for outer, _, last in split if last in close]
-        beside = [(outer, last) for outer, last in similar if has_suffix(outer, qualifier)]
-        found = (
-            beside
-            or similar
-            or [
-                (outer, last)
-                for outer, _, last in split
-                if qualifier and has_suffix(outer, qualifier)
-            ]
-        )
-        return sorted({f"{outer}.{last}" for outer, last in found}, key=len)
-
-    def _in_function(self, location: Location, functions: Sequence[str]) -> Place:
-        entries = [self._entry(function) for function in functions]
+    def _in_function(self, location: Location, compiled: Sequence[str]) -> Place:
+        entries = self._entries(compiled)
         entry = replace(entries[0], pcs=tuple(pc for each in entries for pc in each.pcs))
+        if entry.file == functions.AUTOGENERATED:
+            raise self._not_written(location, entry)
         if location.at is None and location.line is None:
             return entry
         first, last = self._extent(entry)
         line = None if location.line is None else first + location.line
         if line is not None and line > last:
             message = f"{location}: the function's last line is its line {last - first}:"
-            raise LocationError(message, candidates=_describe([(entry.file, last)]))
+            raise LocationError(message, candidates=self._describe([(entry.file, last)]))
         if location.at is not None:
-            lines = _lines_with(location.at, entry.file, range(first, last + 1))
-            found = [(entry.file, number) for number in lines]
-            return self._with_text(location, [entry.file], found, line)
+            return self._with_text(location, {entry.file: range(first, last + 1)}, line)
         return self._with_statement(location, entry.file, line or first)
 
-    def _entry(self, function: str) -> Place:
-        # Delve does not parse every name that it has, such as those of nested closures, but finds
-        # them by a regular expression, which in turn needs a goroutine, so not before the start.
-        pattern = re.escape(function).replace("/", r"\/")
-        for spec in (function, f"/^{pattern}$/"):
+    def _entries(self, compiled: Sequence[str]) -> list[Place]:
+        # Delve does not parse every name that it has, such as those of nested closures and of
+        # generic functions, but finds any number of them by one regular expression, which in turn
+        # needs a goroutine, so not before the start.
+        either = "|".join(re.escape(name).replace("/", r"\/") for name in compiled)
+        specs = [f"/^({either})$/"]
+        if len(compiled) == 1:
+            specs = [*compiled, *specs]
+        for spec in specs:
             with contextlib.suppress(RPCError):
                 if found := self._client.find_location(spec):
-                    return _to_place(found[0])
-        raise LocationError(f"{function} is in the binary, but Delve finds no statement of it")
+                    return [self._to_place(location) for location in found]
+        names = " and ".join(compiled)
+        raise LocationError(f"{names} is in the binary, but Delve finds no statement of it")
+
+    def _not_written(self, location: Location, wrapper: Place) -> LocationError:
+        """Say of a method that a type has by embedding another where it is written."""
+        called = [
+            instruction.dest_loc.function.name
+            for instruction in self._client.disassemble(wrapper.pcs[0])
+            if instruction.dest_loc and instruction.dest_loc.function
+        ]
+        method = wrapper.function.rpartition(".")[2]
+        return LocationError(
+            f"{location} is not in the source, since the compiler has added it to the type; what "
+            "it calls is:",
+            candidates=sorted(
+                {
+                    name
+                    for name in called
+                    if name.rpartition(".")[2] == method and name != wrapper.function
+                }
+            ),
+        )
 
     def _extent(self, entry: Place) -> tuple[int, int]:
         """Return the first and last line of a function together with its closures.
 
         The closures are functions of their own in the binary, so the end is looked up in the
-        source: gofmt puts the closing brace below the first character of the opening line.
+        source.
         """
         own = [
             instruction.loc.line
             for instruction in self._client.disassemble(entry.pcs[0])
             if instruction.loc.file == entry.file
         ]
-        first, last = min(own), max(own)
-        lines = source_lines(entry.file)
-        opening = lines[first - 1] if first <= len(lines) else ""
-        closing = opening[: len(opening) - len(opening.lstrip())] + "}"
-        ends = (n for n in range(last, len(lines) + 1) if lines[n - 1].startswith(closing))
-        return first, last if first == last else next(ends, last)
+        # The lowest line may be that of a function above which was inlined here.
+        first, last = own[0], max(own)
+        return first, end_of_block(self._sources.lines(entry.file), first, last)
 
+    def _to_place(self, found: api.Location) -> Place:
+        function = found.function.name if found.function else ""
+        pcs = tuple(found.pcs or [found.pc])
+        return Place(found.file, found.line, function, pcs, self._sources.find(found.file))
 
-def has_suffix(function: str, suffix: str) -> bool:
-    """Whether a full function name ends with ``suffix`` at a boundary of its parts."""
-    if not function.endswith(suffix):
-        return False
-    rest = function.removesuffix(suffix)
-    return not rest or rest[-1] in "/." or suffix[0] in "/."
-
-
-def _generic(function: str) -> str:
-    """Return a function's name as it is in the source, without the types that it was made for."""
-    return _TYPE_ARGUMENTS.sub("", function)
-
-
-def _is_inside(function: str, outer: str) -> bool:
-    return function.startswith((f"{outer}.", f"{outer}-range"))
-
-
-def _to_place(found: api.Location) -> Place:
-    function = found.function.name if found.function else ""
-    return Place(found.file, found.line, function, tuple(found.pcs or [found.pc]))
-
-
-def _fold(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _lines_with(text: str, file: str, within: range | None = None) -> list[int]:
-    wanted = _fold(text)
-    return [
-        number
-        for number, line in enumerate(source_lines(file), start=1)
-        if wanted in _fold(line) and (within is None or number in within)
-    ]
-
-
-def _lines_of_code(file: str) -> list[int]:
-    """Return the lines that may have a statement; none where the source is not here."""
-    no_code = ("//", "/*", "*", "package ", "import ", '"', ")")
-    return [
-        number
-        for number, line in enumerate(source_lines(file), start=1)
-        if line.strip() and not line.strip().startswith(no_code)
-    ]
-
-
-def _similar_lines(text: str, files: Sequence[str]) -> list[str]:
-    lines = {
-        _fold(line): (file, n) for file in files for n, line in enumerate(source_lines(file), 1)
-    }
-    close = difflib.get_close_matches(_fold(text), lines, n=3, cutoff=0.5)
-    return _describe([lines[line] for line in close])
-
-
-def _describe(lines: Iterable[tuple[str, int]]) -> list[str]:
-    return _some([f"{short_path(f)}:{line}: {source_line(f, line)}" for f, line in lines])
+    def _describe(self, lines: Collection[tuple[str, int]]) -> list[str]:
+        """Return lines with their source, under a path that tells their files apart."""
+        files = {file: short_path(file) for file, _ in lines}
+        count = Counter(files.values())
+        names = {file: short if count[short] == 1 else file for file, short in files.items()}
+        return _some(
+            [f"{names[file]}:{line}: {self._sources.line(file, line)}" for file, line in lines]
+        )
 
 
 def _some(candidates: Sequence[str]) -> list[str]:

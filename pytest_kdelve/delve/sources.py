@@ -1,19 +1,142 @@
-"""The text of the target's source files, and short names for their paths."""
+"""The target's source files: where they are on this machine, their text, and short names."""
 
 from __future__ import annotations
 
 import functools
+import os
 import re
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 _VERSION = re.compile(r"@[^/]+")
+_OF_VERSION = re.compile(r"@v\d[^/]*/")
+_MODULE_CACHE = "/pkg/mod/"
 #: What stands before the import path, for a module, a kubernetes checkout and a vendored package.
-_PREFIXES = ("/pkg/mod/", "/staging/src/", "/vendor/")
+_PREFIXES = (_MODULE_CACHE, "/staging/src/", "/vendor/")
+_ESCAPED = re.compile(r"!([a-z])")
+_GO_VERSION = re.compile(r"\bgo\d\S*")
+
+
+class Sources:
+    """Finds the files that a binary was compiled from.
+
+    ``substitute_path`` are pairs (directory as the compiler saw it, directory here), as in Delve's
+    ``substitute-path``; the first one that leads to a file counts. An empty first part stands
+    before every path that -trimpath has made relative, and a version in such a path
+    (``k8s.io/api@v0.0.0``, which is in no directory of a checkout) may be left out here.
+    ``go_version`` is asked for the version of Go that compiled the binary (``go1.26.6``), whose
+    standard library counts; any text that contains it will do.
+    """
+
+    def __init__(
+        self,
+        substitute_path: Sequence[tuple[str, str]] = (),
+        *,
+        go_version: Callable[[], str] = str,
+    ) -> None:
+        self._substitute_path = tuple(substitute_path)
+        self._go_version = go_version
+        self._found: dict[str, str | None] = {}
+
+    def find(self, compiled: str) -> str | None:
+        """Return the file here of the path that the compiler saw; None if there is none."""
+        if compiled not in self._found:
+            here = (path for path in self.looked_for(compiled) if _is_readable(path))
+            self._found[compiled] = next(here, None)
+        return self._found[compiled]
+
+    def lines(self, compiled: str) -> tuple[str, ...]:
+        """Return the lines of a file without their ends; empty when it is not here."""
+        found = self.find(compiled)
+        return source_lines(found) if found else ()
+
+    def line(self, compiled: str, line: int) -> str:
+        """Return one line's text without the white space around it; lines count from 1."""
+        found = self.find(compiled)
+        return source_line(found, line) if found else ""
+
+    def last_modified(self, compiled: str) -> float | None:
+        """Return when a file was written, as ``st_mtime``; None if it cannot change.
+
+        A version of a module never does, but may be extracted at any time.
+        """
+        found = self.find(compiled)
+        if found is None or _is_versioned(found):
+            return None
+        return Path(found).stat().st_mtime
+
+    def looked_for(self, compiled: str) -> Iterator[str]:
+        """Yield where a file may be: substituted, as compiled, in the module cache, in GOROOT."""
+        for directory, here in self._substitute_path:
+            yield from _substituted(compiled, directory, here)
+        is_trimmed = not compiled.startswith("/")
+        if not is_trimmed:
+            yield compiled
+        _, is_cached, rest = compiled.rpartition(_MODULE_CACHE)
+        if _is_versioned(rest) and (is_trimmed or is_cached):
+            yield f"{module_cache()}/{_escape(rest)}"
+        elif is_trimmed:
+            yield from (f"{goroot}/src/{compiled}" for goroot in self._goroots)
+
+    @functools.cached_property
+    def _goroots(self) -> list[Path]:
+        version = _GO_VERSION.search(self._go_version())
+        return [] if version is None else list(_goroots(version[0]))
+
+
+def _substituted(compiled: str, directory: str, here: str) -> Iterator[str]:
+    inside = f"{directory.rstrip('/')}/" if directory else ""
+    if compiled.startswith(inside or "/") != bool(inside):
+        return
+    rest = compiled.removeprefix(inside)
+    yield f"{here.rstrip('/')}/{rest}"
+    if _is_versioned(rest):
+        yield f"{here.rstrip('/')}/{_VERSION.sub('', rest)}"
+
+
+def _is_versioned(path: str) -> bool:
+    """Whether a file belongs to a version of a module, as in the module cache."""
+    return bool(_OF_VERSION.search(path))
+
+
+def _is_readable(path: str) -> bool:
+    return os.access(path, os.R_OK) and Path(path).is_file()
+
+
+def module_cache() -> Path:
+    """Return Go's module cache: GOMODCACHE, else pkg/mod in the first directory of GOPATH."""
+    if given := os.environ.get("GOMODCACHE"):
+        return Path(given)
+    gopath = os.environ.get("GOPATH", "").split(os.pathsep)[0]
+    return (Path(gopath) if gopath else Path.home() / "go") / "pkg" / "mod"
+
+
+def _goroots(version: str) -> Iterator[Path]:
+    """Yield where this version of Go is; another one's library has other lines."""
+    candidates = [Path(given)] if (given := os.environ.get("GOROOT")) else []
+    if go := shutil.which("go"):
+        candidates.append(Path(go).resolve().parents[1])
+    candidates += module_cache().glob(f"golang.org/toolchain@*-{version}.*")
+    for goroot in candidates:
+        if (source_lines(str(goroot / "VERSION")) or ("",))[0] == version:
+            yield goroot
+
+
+def _escape(path: str) -> str:
+    """Write a module's path as the module cache does (``golang.org/x/mod/module.EscapePath``)."""
+    module, at, rest = path.partition("@")
+    version, slash, file = rest.partition("/")
+    escaped = re.sub("[A-Z]", lambda capital: f"!{capital[0].lower()}", f"{module}{at}{version}")
+    return f"{escaped}{slash}{file}"
 
 
 @functools.lru_cache(maxsize=256)
 def source_lines(path: str) -> tuple[str, ...]:
-    """Return a source file's lines without their ends; empty when it is not on this machine."""
+    """Return a source file's lines without their ends; empty when it cannot be read."""
     try:
         text = Path(path).read_bytes().decode("utf-8", errors="replace")
     except OSError:
@@ -47,9 +170,14 @@ def short_path(path: str) -> str:
         if found:
             path = rest
             break
-    return _VERSION.sub("", path)
+    return _ESCAPED.sub(_capital, _VERSION.sub("", path))
 
 
 def path_parts(path: str) -> tuple[str, ...]:
-    """Return a path's parts for comparison: without module versions."""
-    return tuple(part for part in _VERSION.sub("", path).split("/") if part)
+    """Return a path's parts for comparison: without module versions, and not escaped."""
+    plain = _ESCAPED.sub(_capital, _VERSION.sub("", path))
+    return tuple(part for part in plain.split("/") if part)
+
+
+def _capital(escaped: re.Match[str]) -> str:
+    return escaped[1].upper()

@@ -6,8 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve.locations import has_suffix
-from pytest_kdelve.delve.sources import short_path, source_line
+from pytest_kdelve.delve.functions import has_suffix
+from pytest_kdelve.delve.sources import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,13 +90,15 @@ class Request:
 class Hit:
     """One stop of one goroutine at one place.
 
-    ``values`` holds the expressions that were asked for, by their text; ``locals`` holds them,
-    too, beside the local variables that were loaded; ``time`` is when it was read, in UTC.
-    ``is_own`` says that a request of the test caused it.
+    ``source`` is the line's text, empty where it is not on this machine. ``values`` holds the
+    expressions that were asked for, by their text; ``locals`` holds them, too, beside the local
+    variables that were loaded; ``time`` is when it was read, in UTC. ``is_own`` says that a
+    request of the test caused it.
     """
 
     file: str
     line: int
+    source: str
     function: str
     goroutine: int
     stack: Stack
@@ -107,11 +109,6 @@ class Hit:
     attribution: Attribution
     is_own: bool
     time: datetime
-
-    @property
-    def source(self) -> str:
-        """The line's text."""
-        return source_line(self.file, self.line)
 
     def __str__(self) -> str:
         return f"{short_path(self.file)}:{self.line} {self.function}"

@@ -194,7 +194,8 @@ class Recorder:
                 expression: self._value(client, stop, expression, depth if is_wanted else 0)
                 for expression, depth in subscription.expressions.items()
             }
-            subscription.sink(stop.hit(found, finding, is_own=is_own))
+            source = subscription.place.source
+            subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
 
     def _whose(self, client: Client, stop: _Stop) -> Finding | None:
         """Return a hit's request, and how it was found.
@@ -255,6 +256,7 @@ class _Stop:
         found: Mapping[str, object],
         finding: Finding | None,
         *,
+        source: str,
         is_own: bool,
     ) -> Hit:
         """Return the hit, with the values that one subscription asked for."""
@@ -262,6 +264,7 @@ class _Stop:
         return Hit(
             file=self.thread.file,
             line=self.thread.line,
+            source=source,
             function=self.thread.function.name if self.thread.function else "",
             goroutine=self.thread.goroutine_id,
             stack=Stack(

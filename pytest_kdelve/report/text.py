@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve.sources import excerpt
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def _explain_one(outcome: Outcome) -> Iterable[str]:
     yield f"  {expectation.location}"
     yield from (f"    {condition}" for condition in _conditions(expectation))
     yield f"  is {place} in {place.function}"
-    yield from (f"    {line}" for line in excerpt(place.file, place.line))
+    yield from (f"    {line}" for line in place.excerpt())
     yield from _seen(outcome)
 
 

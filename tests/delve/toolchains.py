@@ -33,7 +33,7 @@ class Toolchain:
     def build(self, module: Path, *, flags: Sequence[str], out: Path, package: str = ".") -> None:
         """Build a package of the module that is in the folder ``module``."""
         argv = [str(golang.candidates()[0]), "build", *flags, "-o", str(out), package]
-        _run(argv, self.environment, cwd=module)
+        run(argv, self.environment, cwd=module)
 
 
 def newest() -> Toolchain:
@@ -57,7 +57,7 @@ def oldest() -> Toolchain:
     with FileLock(locks / f"{folder.name}.lock", timeout=_BUILD_TIMEOUT):
         if not (folder / "dlv").exists():
             argv = [str(golang.candidates()[0]), "install", f"{DELVE_MODULE}/cmd/dlv@v1.9.1"]
-            _run(argv, {**environment, "GOBIN": str(folder)})
+            run(argv, {**environment, "GOBIN": str(folder)})
     return Toolchain(
         dlv=folder / "dlv", delve=(1, 9), go=_go_version(environment), environment=environment
     )
@@ -65,7 +65,7 @@ def oldest() -> Toolchain:
 
 def go(*arguments: str) -> str:
     """Run the newest toolchain's ``go`` and return what it prints."""
-    return _run([str(golang.candidates()[0]), *arguments], _environment())
+    return run([str(golang.candidates()[0]), *arguments], _environment())
 
 
 def _environment() -> dict[str, str]:
@@ -80,7 +80,7 @@ def _environment() -> dict[str, str]:
 
 
 def _go_version(environment: Mapping[str, str]) -> tuple[int, int]:
-    answer = _run([str(golang.candidates()[0]), "env", "GOVERSION"], environment)
+    answer = run([str(golang.candidates()[0]), "env", "GOVERSION"], environment)
     return _pair(answer.strip().removeprefix("go"))
 
 
@@ -89,7 +89,8 @@ def _pair(version: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-def _run(argv: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None) -> str:
+def run(argv: Sequence[str], environment: Mapping[str, str], *, cwd: Path | None = None) -> str:
+    """Run a program to its end and return what it printed."""
     done = subprocess.run(
         argv,
         env=environment,

@@ -18,6 +18,7 @@ LOCATION = Location.parse("handlers/get.go", "getter(ctx, name, req)")
 _HIT = Hit(
     file=FILE,
     line=74,
+    source="",
     function=FUNCTION,
     goroutine=7,
     stack=Stack((Frame(FUNCTION, FILE, 74),)),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_kdelve.delve import Client
-from pytest_kdelve.delve.locations import Location, Place, Resolver, has_suffix
+from pytest_kdelve.delve.functions import has_suffix
+from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.errors import LocationError
 from pytest_kdelve.testing import Call, FakeConnection, FakeDelve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -86,15 +90,24 @@ def test_parts_of_a_functions_name_match_whole(suffix: str) -> None:
     assert not has_suffix("k8s.io/server/v2/handlers.(*Store).Get", suffix)
 
 
+@pytest.fixture(autouse=True)
+def _module_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path))
+
+
 @contextmanager
-def resolver(sources: Sequence[str]) -> Iterator[Resolver]:
+def resolver(sources: Sequence[str], *, built: str = "0001-01-01T00:00:00Z") -> Iterator[Resolver]:
     """Resolve in a binary that has a statement on each line of its sources."""
 
     def answer(call: Call, connection: FakeConnection) -> None:
         if call.method == "ListSources":
             connection.reply(call, {"Sources": sources})
             return
-        file, line = call.params["Loc"].rsplit(":", 1)
+        if call.method == "LastModified":
+            connection.reply(call, {"Time": built})
+            return
+        spec, line = call.params["Loc"].rsplit(":", 1)
+        file = {here: there for there, here in call.params["SubstitutePathRules"]}.get(spec, spec)
         connection.reply(call, {"Locations": [{"file": file, "line": int(line), "pc": 9}]})
 
     with FakeDelve(answer) as fake, Client(fake.host, fake.port) as client:
@@ -172,3 +185,30 @@ def test_a_text_cannot_be_looked_up_where_the_source_is_not_here() -> None:
         pytest.raises(LocationError, match="source is not on this machine"),
     ):
         it.resolve(Location.parse("a.go", at="text"))
+
+
+#: As Go writes them: in UTC or with an offset, with up to nine digits of a second, or none.
+BUILT = {
+    "2026-07-28T12:00:00.123456789Z": False,
+    "2026-07-28T12:00:00.123456789+02:00": True,
+    "2026-07-28T11:59:59Z": True,
+    "0001-01-01T00:00:00Z": False,
+}
+
+
+@pytest.mark.parametrize(("built", "is_stale"), BUILT.items())
+def test_a_text_is_not_looked_up_in_a_file_that_is_newer_than_the_binary(
+    tmp_path: Path, built: str, *, is_stale: bool
+) -> None:
+    """Where Delve does not know when the binary was built, the source is taken as it is."""
+    file = tmp_path / "a.go"
+    file.write_text("package a\n")
+    noon = datetime(2026, 7, 28, 12, tzinfo=UTC).timestamp()
+    os.utime(file, (noon, noon))
+    with resolver([str(file)], built=built) as it:
+        if is_stale:
+            with pytest.raises(LocationError, match="build it again, or give a line"):
+                it.resolve(Location.parse("a.go", at="package a"))
+        else:
+            assert it.resolve(Location.parse("a.go", at="package a")).line == 1
+        assert it.resolve(Location.parse("a.go:1")).line == 1

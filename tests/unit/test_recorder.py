@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -25,6 +26,7 @@ from tests.unit.fake_delve import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 OWN, OTHERS = "kdelve-1", "somebody-1"
 
@@ -133,6 +135,18 @@ def test_of_several_subscriptions_none_stays_where_one_fails(fake: Fake) -> None
     fake.client.refused = set()
     fake.add(Subscriber(2))
     assert len(fake.client.breakpoints) == 2
+
+
+def test_a_hit_has_the_source_that_its_place_has(fake: Fake, tmp_path: Path) -> None:
+    """Delve says the path that the compiler saw, at which there may be no file."""
+    file = tmp_path / "get.go"
+    file.write_text("package handlers\n\n\tgetter(ctx)\n")
+    subscriber = Subscriber(1)
+    place = Place("k8s.io/apiserver@v0.37.2/get.go", 3, "handlers.get", (1,), str(file))
+    subscriber.subscription = replace(subscriber.subscription, place=place)
+    fake.add(subscriber)
+    fake.hit(1)
+    assert subscriber.hits[0].source == "getter(ctx)"
 
 
 def test_a_hit_has_what_delve_collected(fake: Fake) -> None:

@@ -25,7 +25,7 @@ Explain = Callable[..., str]
 def place(tmp_path: Path) -> Place:
     file = tmp_path / "get.go"
     file.write_text("package handlers\n\nfunc get() {\n\tgetter(ctx, name, req)\n}\n")
-    return Place(str(file), 4, "handlers.get", (1,))
+    return Place(str(file), 4, "handlers.get", (1,), str(file))
 
 
 @pytest.fixture

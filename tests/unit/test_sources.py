@@ -65,10 +65,11 @@ def test_an_excerpt_marks_its_line_and_ends_with_the_file(tmp_path: Path) -> Non
         ("/home/reader/go/pkg/mod/k8s.io/apiserver@v0.37.2/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
         ("/src/kubernetes/staging/src/k8s.io/apiserver/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
         ("/src/kubernetes/vendor/k8s.io/apiserver/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
+        ("/home/reader/go/pkg/mod/github.com/!azure/a@v1.0.0/a.go", "github.com/Azure/a/a.go"),
         ("k8s.io/apiserver@v0.37.2/pkg/a.go", "k8s.io/apiserver/pkg/a.go"),
         ("/usr/local/go/src/net/http/server.go", "/usr/local/go/src/net/http/server.go"),
     ],
-    ids=["module", "staging", "vendored", "trimpath", "standard library"],
+    ids=["module", "staging", "vendored", "escaped", "trimpath", "standard library"],
 )
 def test_a_path_is_said_from_its_import_path_on(path: str, short: str) -> None:
     assert sources.short_path(path) == short
@@ -77,3 +78,111 @@ def test_a_path_is_said_from_its_import_path_on(path: str, short: str) -> None:
 def test_a_path_has_the_same_parts_in_all_versions_of_a_module() -> None:
     assert sources.path_parts("/m/k8s.io/api@v0.37.2/a.go") == ("m", "k8s.io", "api", "a.go")
     assert sources.path_parts("k8s.io/api/a.go") == ("k8s.io", "api", "a.go")
+    assert sources.path_parts("/m/github.com/!azure/a@v1.0.0/a.go") == (
+        "m",
+        "github.com",
+        "Azure",
+        "a",
+        "a.go",
+    )
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a home and nothing that Go has put anywhere."""
+    for name in ("GOMODCACHE", "GOPATH", "GOROOT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path
+
+
+def write(file: Path, text: str = "package a\n") -> str:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("variables", "cache"),
+    [
+        ({}, "home/go/pkg/mod"),
+        ({"GOPATH": "{machine}/one:{machine}/two"}, "one/pkg/mod"),
+        ({"GOPATH": "{machine}/one", "GOMODCACHE": "{machine}/cache"}, "cache"),
+    ],
+    ids=["home", "GOPATH", "GOMODCACHE"],
+)
+def test_a_module_is_found_in_the_module_cache(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], cache: str
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(machine=machine))
+    module = "github.com/!burnt!sushi/toml@v1.0.0-!r!c"
+    file = write(machine / cache / module / "Internal/a.go", "package toml\n")
+    trimmed = "github.com/BurntSushi/toml@v1.0.0-RC/Internal/a.go"
+    assert sources.Sources().find(trimmed) == file
+    assert sources.Sources().line(trimmed, 1) == "package toml"
+    elsewhere = f"/builder/go/pkg/mod/{module}/Internal/a.go"
+    assert sources.Sources().find(elsewhere) == file
+    assert sources.Sources().find(f"/builder/vendor/{module}/Internal/a.go") is None
+    assert sources.Sources().lines("github.com/BurntSushi/toml@v2.0.0/Internal/a.go") == ()
+
+
+def test_a_file_is_where_the_compiler_saw_it(machine: Path) -> None:
+    file = write(machine / "src/a.go")
+    assert sources.Sources().find(file) == file
+    assert sources.Sources().find(str(machine / "src")) is None
+    assert sources.Sources().find("a.go") is None
+
+
+def test_the_first_rule_that_leads_to_a_file_counts(machine: Path) -> None:
+    seen, here = write(machine / "seen/a.go"), write(machine / "here/a.go")
+    for rules, found in [
+        ([(f"{machine}/seen", f"{machine}/here")], here),
+        ([(f"{machine}/seen/", f"{machine}/here/")], here),
+        ([(f"{machine}/seen", f"{machine}/none"), (f"{machine}/seen", f"{machine}/here")], here),
+        ([(f"{machine}/see", f"{machine}/here")], seen),
+        ([("", f"{machine}/here")], seen),
+    ]:
+        assert sources.Sources(rules).find(seen) == found
+
+
+def test_a_rule_for_trimmed_paths_may_leave_the_version_out(machine: Path) -> None:
+    file = write(machine / "vendor/k8s.io/api/a.go")
+    rules = [("", str(machine / "vendor"))]
+    assert sources.Sources(rules).find("k8s.io/api@v0.0.0/a.go") == file
+    assert sources.Sources(rules).find("k8s.io/api/a.go") == file
+    rules = [("k8s.io/api@v0.0.0", str(machine / "vendor/k8s.io/api"))]
+    assert sources.Sources(rules).find("k8s.io/api@v0.0.0/a.go") == file
+
+
+@pytest.mark.parametrize("found_by", ["GOROOT", "PATH", "module cache"])
+def test_the_standard_library_is_that_of_the_same_go(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, found_by: str
+) -> None:
+    cached = "home/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.18.2.linux-amd64"
+    goroot = machine / (cached if found_by == "module cache" else "goroot")
+    file = write(goroot / "src/fmt/print.go")
+    write(goroot / "VERSION", "go1.18.2\ntime 2022-05-10\n")
+    if found_by == "GOROOT":
+        monkeypatch.setenv("GOROOT", str(goroot))
+    if found_by == "PATH":
+        write(goroot / "bin/go")
+        (goroot / "bin/go").chmod(0o755)
+        (machine / "bin").symlink_to(goroot / "bin")
+    for version, found in {"Go cmd/compile go1.18.2": file, "go1.18": None, "": None}.items():
+        known = sources.Sources(go_version=lambda version=version: version)  # type: ignore[misc]
+        assert known.find("fmt/print.go") == found
+
+
+def test_the_targets_go_is_asked_for_only_where_the_standard_library_is_trimmed(
+    machine: Path,
+) -> None:
+    def ask() -> str:
+        raise AssertionError
+
+    known = sources.Sources(go_version=ask)
+    assert known.find(str(machine / "a.go")) is None
+    assert known.find("k8s.io/api@v0.1.0/a.go") is None
+    with pytest.raises(AssertionError):
+        known.find("fmt/print.go")

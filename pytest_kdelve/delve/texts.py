@@ -1,0 +1,59 @@
+"""Looking for lines in the text of a source file; lines count from 1."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_NO_CODE = ("//", "/*", "*", "package ", "import ", '"', ")")
+
+
+def fold(text: str) -> str:
+    """Return a text with each run of white space as one space, and none around it."""
+    return " ".join(text.split())
+
+
+def lines_with(text: str, lines: Sequence[str], within: range | None = None) -> list[int]:
+    """Return the lines that contain a text, where white space is folded."""
+    wanted = fold(text)
+    return [
+        number
+        for number, line in enumerate(lines, start=1)
+        if wanted in fold(line) and (within is None or number in within)
+    ]
+
+
+def lines_of_code(lines: Sequence[str]) -> list[int]:
+    """Return the lines that may have a statement."""
+    return [
+        number
+        for number, line in enumerate(lines, start=1)
+        if line.strip() and not line.strip().startswith(_NO_CODE)
+    ]
+
+
+def similar_lines(
+    text: str, files: Mapping[str, Iterable[str]], *, most: int = 3
+) -> list[tuple[str, int]]:
+    """Return (file, line) of the lines that are most similar to a text, best first."""
+    where = {
+        fold(line): (file, number)
+        for file, lines in files.items()
+        for number, line in enumerate(lines, start=1)
+    }
+    close = difflib.get_close_matches(fold(text), where, n=most, cutoff=0.5)
+    return [where[line] for line in close]
+
+
+def end_of_block(lines: Sequence[str], first: int, last: int) -> int:
+    """Return the line that closes the block which begins on ``first`` and reaches ``last``.
+
+    gofmt puts the closing brace below the first character of the opening line.
+    """
+    opening = lines[first - 1] if first <= len(lines) else ""
+    closing = opening[: len(opening) - len(opening.lstrip())] + "}"
+    ends = (n for n in range(last, len(lines) + 1) if lines[n - 1].startswith(closing))
+    return last if first == last else next(ends, last)
