@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_kdelve.delve import api
 from pytest_kdelve.delve.address import Address
 from pytest_kdelve.delve.client import Client
 from pytest_kdelve.delve.server import (
@@ -24,6 +25,7 @@ __all__ = [
     "Server",
     "Session",
     "Target",
+    "api",
     "attach",
     "connect",
     "core",

@@ -157,7 +157,7 @@ def test_only_trimmed_source_needs_a_rule_and_says_where_it_was_looked_for(built
             built.checkout.folder / "cmd" / "server" / "main.go"
         )
         return
-    with pytest.raises(LocationError, match="in substitute_path") as caught:
+    with pytest.raises(LocationError, match="a substitute_path") as caught:
         resolver.resolve(location)
     (candidate,) = caught.value.candidates
     assert candidate.startswith("example.com/checkout/cmd/server/main.go: looked for as ")

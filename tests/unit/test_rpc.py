@@ -208,6 +208,26 @@ def test_a_reply_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         client.state()
 
 
+def test_a_message_of_300_mb_is_refused_and_ends_the_connection() -> None:
+    message = b'{"id": 1, "result": "' + b"x" * (300 * 1024 * 1024)
+    with connected(sending(message)) as (_, client):
+        with pytest.raises(ProtocolError, match="over 268435456 bytes to State"):
+            client.state()
+        with pytest.raises(DelveConnectionError):
+            client.state()
+
+
+def test_a_request_that_cannot_be_sent_in_time_ends_the_connection() -> None:
+    """Delve would wait for the rest of it, and take what comes next for that."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        host, port = deaf.getsockname()
+        with Client(host, port, timeout=SHORT) as client:
+            with pytest.raises(DelveTimeoutError, match="sending it took too long"):
+                client.list_sources("x" * 100_000_000)
+            with pytest.raises(DelveConnectionError):
+                client.list_sources()
+
+
 def test_nobody_listening_is_a_connection_error_that_names_the_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
