@@ -311,7 +311,7 @@ class Session:
         """Wait for the reply of the command, and note what the target is then."""
         try:
             if running.pending is None:
-                state = self._client.state(timeout=timeout)
+                state = self._state_of_others(timeout)
             else:
                 state = self._client.receive_state(running.pending, timeout=timeout)
             self._become(self._read(state, running.otherwise))
@@ -329,6 +329,15 @@ class Session:
             self._become(Closed(str(error)))
             self._client.close()
             raise
+
+    def _state_of_others(self, timeout: float | None) -> api.DebuggerState:
+        """Wait until a target stops that another client resumed: Delve answers no sooner."""
+        while True:
+            try:
+                return self._client.state(timeout=timeout)
+            except DelveTimeoutError:
+                if timeout is not None:
+                    raise
 
     def _become(self, status: Status) -> None:
         with self._changing:

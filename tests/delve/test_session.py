@@ -233,6 +233,25 @@ class TestHalt:
             assert session.client.list_sources("main.go$")
             session.close()
 
+    def test_a_stop_of_another_clients_command_is_waited_for(self, debug: Debug) -> None:
+        server = debug("stops", "steps")
+        with server.connect() as other, ExitStack() as stack:
+            break_at(other, MAIN, "// inside of add")
+            pending = other.send_command(api.CommandName.CONTINUE)
+            session = Session(server.connect())
+            stack.callback(session.close)
+            stop = session.wait()
+            assert stop.reason is StopReason.BREAKPOINT
+            assert other.receive_state(pending, timeout=LONG).pid == stop.state.pid
+
+    def test_a_target_that_has_exited_can_be_detached_from(self, debug: Debug) -> None:
+        server = debug("behave", "exit", "0")
+        session = Session(server.connect())
+        with pytest.raises(TargetExitedError):
+            session.continue_(timeout=LONG)
+        session.detach()
+        assert isinstance(session.status, Closed)
+
     def test_a_running_target_is_halted_before_detach(self, debug: Debug) -> None:
         """Delve ends what it started, in either case."""
         server = debug("stops", "forever")
