@@ -127,7 +127,7 @@ def _options() -> argparse.Namespace:
         "--hits", type=int, default=1000, help="of each client in each mode (default: %(default)s)"
     )
     parser.add_argument(
-        "--rounds", type=int, default=10, help="turns of each client (default: %(default)s)"
+        "--rounds", type=int, default=25, help="turns of each client (default: %(default)s)"
     )
     parser.add_argument(
         "--dlv", type=Path, metavar="PATH", help="default: the one that `kdelve build` keeps"
