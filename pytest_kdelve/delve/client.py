@@ -250,8 +250,12 @@ class Client:
         return state
 
     def send_command(self, name: api.CommandName) -> Pending:
-        """Send a command, and return at once; ``receive_state`` waits for its reply."""
-        return self._connection.send("Command", {"name": name}, timeout=self._timeout)
+        """Send a command, and return at once; ``receive_state`` waits for its reply.
+
+        Values that a function returned on the way are loaded as by default.
+        """
+        params = {"name": name, "ReturnInfoLoadConfig": api.LoadConfig()}
+        return self._connection.send("Command", params, timeout=self._timeout)
 
     def receive_state(self, pending: Pending, *, timeout: float | None) -> api.DebuggerState:
         """Wait until the target stops; after a ``DelveTimeoutError`` it may be asked for again."""

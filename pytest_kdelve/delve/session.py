@@ -154,7 +154,7 @@ class Session:
     ) -> Stop:
         """Go on until the goroutine's function has returned; else as ``next``.
 
-        The returned values are in ``state.current_thread.return_values``.
+        What it returned is in the stop's ``return_values``.
         """
         return self._step(api.CommandName.STEP_OUT, on_hit, timeout)
 
@@ -180,11 +180,13 @@ class Session:
 
     def wait(self, *, timeout: float | None = None) -> Stop:
         """Wait until the target stops; returns at once where it stands still."""
+        deadline = None if timeout is None else time.monotonic() + timeout
         if not self._receiving.acquire(timeout=-1 if timeout is None else timeout):
             raise DelveTimeoutError(self._still_runs())
         try:
             if isinstance(self._status, Running):
-                self._receive(self._status, timeout)
+                remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+                self._receive(self._status, remaining)
             return self.stop
         finally:
             self._receiving.release()

@@ -84,6 +84,12 @@ class Stop:
         )
 
     @property
+    def return_values(self) -> tuple[api.Variable, ...]:
+        """What the function returned that a step has just left."""
+        thread = self.state.current_thread
+        return tuple((thread and thread.return_values) or ())
+
+    @property
     def next_in_progress(self) -> bool:
         """Whether a next, step or stepout was interrupted by this stop."""
         return self.state.next_in_progress
