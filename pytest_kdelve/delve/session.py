@@ -44,6 +44,9 @@ DUMP_TIMEOUT = 600.0
 HALT_INTERVAL = 0.2
 _DUMP_INTERVAL = timedelta(milliseconds=200)
 _PENDING = re.compile(r"^ShdPnd:\s*(?P<signals>[0-9a-f]+)$", re.MULTILINE)
+#: What Delve before 1.20.2 says when threads end while it stops them: the target is exiting, and
+#: only another continue tells the status (ESRCH in ``stop`` of its native/proc_linux.go).
+_EXITING = "no such process"
 #: How Delve begins its sentence on a condition (``evalBreakpointCondition`` in its proc package).
 _CONDITION = ("error evaluating expression", "condition expression ")
 
@@ -322,15 +325,32 @@ class Session:
         except TargetExitedError as error:
             self._become(Exited(error.status))
         except RPCError as error:
-            # The command was refused, or a condition failed: in either case, it stands still.
-            self._become(self._ask())
+            self._become(self._after_refusal(error))
+            if isinstance(self._status, Exited):
+                return
             if error.text.startswith(_CONDITION):
                 raise ConditionError(error.method, error.text) from error
             raise
         except DelveError as error:
-            self._become(Closed(str(error)))
-            self._client.close()
+            self._become(self._broken(error))
             raise
+
+    def _after_refusal(self, error: RPCError) -> Status:
+        """Return what the target is after a command that Delve refused, or a failed condition."""
+        try:
+            if error.text != _EXITING:
+                return self._ask()
+            pending = self._client.send_command(api.CommandName.CONTINUE)
+            state = self._client.receive_state(pending, timeout=DEFAULT_TIMEOUT)
+            return self._read(state, StopReason.UNKNOWN)
+        except TargetExitedError as exited:
+            return Exited(exited.status)
+        except DelveError as broken:
+            return self._broken(broken)
+
+    def _broken(self, error: DelveError) -> Closed:
+        self._client.close()
+        return Closed(str(error))
 
     def _state_of_others(self, timeout: float | None) -> api.DebuggerState:
         """Wait until a target stops that another client resumed: Delve answers no sooner."""
