@@ -170,7 +170,13 @@ def _marked_processes() -> Iterator[None]:
 def _nothing_is_left(_marked_processes: None) -> Iterator[None]:
     processes, threads = marked_processes(), set(threading.enumerate())
     yield
-    left = {pid: name for pid, name in marked_processes().items() if pid not in processes}
+
+    def left_behind() -> dict[int, str]:
+        return {pid: name for pid, name in marked_processes().items() if pid not in processes}
+
+    # Delve's telemetry child is in a session of its own, and ends once it notices that dlv has.
+    poll(lambda: not left_behind(), timeout=LONG)
+    left = left_behind()
     for pid in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(pid).kill()
