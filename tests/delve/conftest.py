@@ -122,6 +122,29 @@ def debug(dlv: Path, build_program: BuildProgram, tmp_path: Path) -> Iterator[De
 
 
 @pytest.fixture
+def headless(toolchain: Toolchain, tmp_path: Path) -> Callable[..., Headless]:
+    """Describe a dlv of the toolchain; what is given are fields of ``Headless``."""
+
+    def make(**fields: Any) -> Headless:
+        fields = {"env": toolchain.environment} | fields
+        return Headless(dlv=toolchain.dlv, log=tmp_path / "dlv.log", **fields)
+
+    return make
+
+
+@pytest.fixture
+def keep() -> Iterator[Callable[[Server], Server]]:
+    """Take servers, and stop them at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def take(server: Server) -> Server:
+            stack.callback(server.stop)
+            return server
+
+        yield take
+
+
+@pytest.fixture
 def run_loop() -> Iterator[Callable[..., Loop]]:
     """Make continue loops, and close them at the end."""
     with contextlib.ExitStack() as stack:
