@@ -36,7 +36,7 @@ SYMBOLS_TIMEOUT = 120.0
 BUILD_TIMEOUT = 900.0
 
 _SAID = re.compile(
-    r"^(Error: .*|could(n't| not) .*|.*version of Delve.*|unrecognized core .*|panic: .*)$",
+    r"^(Error: .*|could(n't| not) .*|.*version of Delve.*|unrecognized core .*|EOF|panic: .*)$",
     re.MULTILINE | re.IGNORECASE,
 )
 #: What can be done about what Delve says; the first pattern that its output matches.
@@ -63,7 +63,7 @@ _REMEDIES = {
         "CAP_SYS_PTRACE in a container, with 0 in /proc/sys/kernel/yama/ptrace_scope, and with no "
         "other debugger on it."
     ),
-    r"unrecognized core": "Name the program first, and then a core dump that it left.",
+    r"unrecognized core|(?m:^EOF$)": "Name the program first, and then a core dump that it left.",
     r'exec: "go"': "Put the `go` command on the PATH in the environment that Delve gets.",
     r"(?m)^exit status": "The `go` command could not build it; its words stand above.",
     r"(?m)^panic: ": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 import threading
 import uuid
 from pathlib import Path
@@ -46,6 +47,14 @@ class Debug(Protocol):
         listen: Address = ...,
         flags: tuple[str, ...] = DEBUGGABLE,
     ) -> Server: ...
+
+
+class MakeHeadless(Protocol):
+    def __call__(self, **fields: Any) -> Headless: ...
+
+
+class Keep(Protocol):
+    def __call__(self, server: Server) -> Server: ...
 
 
 class Stops:
@@ -122,18 +131,19 @@ def debug(dlv: Path, build_program: BuildProgram, tmp_path: Path) -> Iterator[De
 
 
 @pytest.fixture
-def headless(toolchain: Toolchain, tmp_path: Path) -> Callable[..., Headless]:
+def headless(toolchain: Toolchain, tmp_path: Path) -> MakeHeadless:
     """Describe a dlv of the toolchain; what is given are fields of ``Headless``."""
 
     def make(**fields: Any) -> Headless:
-        fields = {"env": toolchain.environment} | fields
-        return Headless(dlv=toolchain.dlv, log=tmp_path / "dlv.log", **fields)
+        usual = {"dlv": toolchain.dlv, "log": tmp_path / "dlv.log", "env": toolchain.environment}
+        wanted: dict[str, Any] = {**usual, **fields}
+        return Headless(**wanted)
 
     return make
 
 
 @pytest.fixture
-def keep() -> Iterator[Callable[[Server], Server]]:
+def keep() -> Iterator[Keep]:
     """Take servers, and stop them at the end."""
     with contextlib.ExitStack() as stack:
 
@@ -142,6 +152,15 @@ def keep() -> Iterator[Callable[[Server], Server]]:
             return server
 
         yield take
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture
@@ -193,6 +212,8 @@ def _marked_processes() -> Iterator[None]:
 def _nothing_is_left(_marked_processes: None) -> Iterator[None]:
     processes, threads = marked_processes(), set(threading.enumerate())
     yield
+    # The telemetry child of a dlv that ended by itself ends as soon as it sees that.
+    poll(lambda: marked_processes().keys() <= processes.keys(), timeout=5)
     left = {pid: name for pid, name in marked_processes().items() if pid not in processes}
     for pid in left:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -10,16 +10,93 @@ import pytest
 
 from pytest_kdelve.delve import Session, api, attach
 from pytest_kdelve.delve.loop import Loop
+from pytest_kdelve.delve.stops import StopReason
 from pytest_kdelve.process import poll
 from tests.delve.conftest import LONG, break_at
+from tests.delve.study import args, at, run, session_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from pytest_kdelve.delve import Client, Headless, Server
-    from tests.delve.conftest import BuildProgram
+    from pytest_kdelve.delve import Client, Server
+    from tests.delve.conftest import BuildProgram, Keep, MakeHeadless
 
 PLACE = ("goroutines/main.go", "// one hit each")
+
+
+@pytest.fixture
+def waiting(build_program: BuildProgram) -> Iterator[subprocess.Popen[str]]:
+    """The study program, which waits for a name at its standard input."""
+    argv = [str(build_program("delve-study")), "create", "--name=-", "--copies=2"]
+    with subprocess.Popen(
+        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def say_name(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("gopher\n")
+    process.stdin.flush()
+
+
+def finishes_as_ever(process: subprocess.Popen[str], name: str | None = None) -> None:
+    output, errors = process.communicate(name, timeout=LONG)
+    assert (process.returncode, errors) == (0, "")
+    assert output == "created gopher (1 of 2)\ncreated gopher (2 of 2)\n"
+
+
+@pytest.fixture
+def attached(
+    waiting: subprocess.Popen[str], headless: MakeHeadless, keep: Keep
+) -> Iterator[tuple[Server, Session]]:
+    """A server that is attached to it, with breakpoints on the way that is before it."""
+    server = keep(attach(headless(), waiting.pid))
+    with session_with(server) as session:
+        assert server.target_pid == session.client.process_pid() == waiting.pid
+        break_at(session.client, "cmd.create")
+        break_at(session.client, "cmd.describe")
+        yield server, session
+
+
+class TestAttach:
+    """A process that runs already, and goes on when the server is stopped, in whatever state."""
+
+    def test_where_it_was(
+        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
+    ) -> None:
+        server, session = attached
+        assert session.stop.reason is StopReason.UNKNOWN
+        server.stop()
+        finishes_as_ever(waiting, "gopher\n")
+
+    def test_at_a_breakpoint(
+        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
+    ) -> None:
+        server, session = attached
+        say_name(waiting)
+        assert at(session.continue_(timeout=LONG))[0] == "create"
+        assert args(session) == {"name": "gopher", "copies": 2}
+        server.stop()
+        finishes_as_ever(waiting)
+
+    def test_while_it_runs(
+        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
+    ) -> None:
+        server, session = attached
+        run(session)
+        server.stop()
+        finishes_as_ever(waiting, "gopher\n")
+
+    def test_after_a_halt(
+        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
+    ) -> None:
+        server, session = attached
+        run(session)
+        session.halt(timeout=LONG)
+        server.stop()
+        finishes_as_ever(waiting, "gopher\n")
 
 
 @pytest.fixture
@@ -34,8 +111,8 @@ def busy(build_program: BuildProgram) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.fixture
 def server(
     busy: subprocess.Popen[bytes],
-    headless: Callable[..., Headless],
-    keep: Callable[[Server], Server],
+    headless: MakeHeadless,
+    keep: Keep,
 ) -> Server:
     return keep(attach(headless(), busy.pid))
 

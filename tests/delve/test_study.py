@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,9 +10,7 @@ from pytest_kdelve.delve import (
     Session,
     Target,
     api,
-    attach,
     connect,
-    core,
     debug,
     exec_,
     values,
@@ -22,55 +18,33 @@ from pytest_kdelve.delve import (
 from pytest_kdelve.delve import test as test_
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.stops import StopReason
-from pytest_kdelve.errors import DelveTimeoutError, RPCError, TargetExitedError
+from pytest_kdelve.errors import TargetExitedError
 from pytest_kdelve.hits.recorder import Recorder, Subscription
 from pytest_kdelve.process import poll
-from tests.delve.conftest import LONG, PROGRAMS, break_at
+from tests.delve.conftest import LONG, break_at
+from tests.delve.study import (
+    CREATE,
+    HERE,
+    LOAD,
+    PACKAGE,
+    STUDY,
+    args,
+    at,
+    exit_status,
+    line_of,
+    locals_,
+    session_with,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_kdelve.delve import Headless, Server
-    from pytest_kdelve.delve.stops import Stop
+    from pytest_kdelve.delve import Server
     from pytest_kdelve.hits.model import Hit
-    from tests.delve.conftest import BuildProgram
+    from tests.delve.conftest import BuildProgram, Keep, MakeHeadless
 
-    MakeHeadless = Callable[..., Headless]
-    Keep = Callable[[Server], Server]
     Start = Callable[..., Server]
-
-STUDY = PROGRAMS / "delve-study"
-PACKAGE = "example.com/delve-study/cmd"
-CREATE = "delve-study/cmd/create.go"
-HERE = api.EvalScope()
-LOAD = api.LoadConfig()
-
-
-def line_of(text: str) -> int:
-    lines = (STUDY / "cmd" / "create.go").read_text(encoding="utf-8").splitlines()
-    (number,) = (n for n, line in enumerate(lines, start=1) if text in line)
-    return number
-
-
-def args(session: Session) -> dict[str, object]:
-    return values.by_name(session.client.list_function_args(HERE, LOAD))
-
-
-def locals_(session: Session) -> dict[str, object]:
-    return values.by_name(session.client.list_local_vars(HERE, LOAD))
-
-
-def at(stop: Stop) -> tuple[str, int]:
-    """Return the function without its package, and the line."""
-    function = stop.location.function
-    return function.name.rpartition(".")[2] if function else "", stop.location.line
-
-
-def exit_status(session: Session) -> int:
-    with pytest.raises(TargetExitedError) as end:
-        session.continue_(timeout=LONG)
-    return end.value.status
 
 
 @pytest.fixture(params=["debug", "exec"])
@@ -91,12 +65,6 @@ def start(
         return keep(exec_(headless(), build_program("delve-study"), target=target))
 
     return it
-
-
-@contextlib.contextmanager
-def session_with(server: Server) -> Iterator[Session]:
-    with server.connect() as client:
-        yield Session(client)
 
 
 def test_a_program_is_walked_through(start: Start, tmp_path: Path) -> None:
@@ -219,142 +187,6 @@ class TestTest:
             session.client.set(HERE, "copies", "5")
             assert exit_status(session) == 1
         assert "created &{Name:gopher Copies:5}" in out.read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def waiting(build_program: BuildProgram) -> Iterator[subprocess.Popen[str]]:
-    """The study program, which waits for a name at its standard input."""
-    argv = [str(build_program("delve-study")), "create", "--name=-", "--copies=2"]
-    with subprocess.Popen(
-        argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        process.kill()
-
-
-def say_name(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    process.stdin.write("gopher\n")
-    process.stdin.flush()
-
-
-def finishes_as_ever(process: subprocess.Popen[str], name: str | None = None) -> None:
-    output, errors = process.communicate(name, timeout=LONG)
-    assert (process.returncode, errors) == (0, "")
-    assert output == "created gopher (1 of 2)\ncreated gopher (2 of 2)\n"
-
-
-@pytest.fixture
-def attached(
-    waiting: subprocess.Popen[str], headless: MakeHeadless, keep: Keep
-) -> Iterator[tuple[Server, Session]]:
-    """A server that is attached to it, with breakpoints on the way that is before it."""
-    server = keep(attach(headless(), waiting.pid))
-    with session_with(server) as session:
-        assert server.target_pid == session.client.process_pid() == waiting.pid
-        break_at(session.client, "cmd.create")
-        break_at(session.client, "cmd.describe")
-        yield server, session
-
-
-class TestAttach:
-    """A process that runs already, and goes on when the server is stopped, in whatever state."""
-
-    def test_where_it_was(
-        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
-    ) -> None:
-        server, session = attached
-        assert session.stop.reason is StopReason.UNKNOWN
-        server.stop()
-        finishes_as_ever(waiting, "gopher\n")
-
-    def test_at_a_breakpoint(
-        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
-    ) -> None:
-        server, session = attached
-        say_name(waiting)
-        assert at(session.continue_(timeout=LONG))[0] == "create"
-        assert args(session) == {"name": "gopher", "copies": 2}
-        server.stop()
-        finishes_as_ever(waiting)
-
-    def test_while_it_runs(
-        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
-    ) -> None:
-        server, session = attached
-        run(session)
-        server.stop()
-        finishes_as_ever(waiting, "gopher\n")
-
-    def test_after_a_halt(
-        self, attached: tuple[Server, Session], waiting: subprocess.Popen[str]
-    ) -> None:
-        server, session = attached
-        run(session)
-        session.halt(timeout=LONG)
-        server.stop()
-        finishes_as_ever(waiting, "gopher\n")
-
-
-def run(session: Session) -> None:
-    """Let the target run on."""
-    with pytest.raises(DelveTimeoutError):
-        session.continue_(timeout=0.1)
-
-
-@pytest.fixture
-def dumped(
-    headless: MakeHeadless, keep: Keep, build_program: BuildProgram, tmp_path: Path
-) -> Iterator[Session]:
-    """A session with a core of the program, which stood in create when it was dumped."""
-    program, dump = build_program("delve-study"), tmp_path / "core"
-    target = Target(args=["create", "--name=gopher"])
-    with session_with(keep(exec_(headless(), program, target=target))) as live:
-        break_at(live.client, "cmd.create")
-        live.continue_(timeout=LONG)
-        live.dump(str(dump))
-    with session_with(keep(core(headless(), program, dump))) as session:
-        yield session
-
-
-class TestCore:
-    """A dump of the stopped program, which can be looked at, and nothing more."""
-
-    def test_it_is_looked_at_as_the_program_was(self, dumped: Session) -> None:
-        """Which thread is selected at first is Delve's choice, so the goroutine is looked up."""
-        (number,) = (
-            goroutine.id
-            for goroutine in dumped.client.list_goroutines().goroutines or ()
-            if goroutine.user_current_loc.file.endswith(CREATE)
-        )
-        stop = dumped.switch_goroutine(number)
-        assert at(stop) == ("create", line_of("func create("))
-        assert args(dumped) == {"name": "gopher", "copies": 1}
-        frames = dumped.client.stacktrace(number, 2)
-        assert [frame.function and frame.function.name for frame in frames[:2]] == [
-            f"{PACKAGE}.create",
-            f"{PACKAGE}.run",
-        ]
-        assert dumped.client.eval("longestName", HERE, LOAD).value == "12"
-
-    @pytest.mark.parametrize(
-        ("act", "why"),
-        [
-            (Session.continue_, "can not continue execution of core process"),
-            (Session.next, "can not continue execution of core process"),
-            (Session.restart, "can not continue execution of core process"),
-            (lambda dumped: dumped.client.set(HERE, "a", "1"), "could not find symbol value"),
-            (lambda dumped: break_at(dumped.client, "cmd.create"), "cannot write a breakpoint"),
-            (lambda dumped: dumped.dump("core"), "core dumping not supported"),
-        ],
-        ids=["continue", "next", "restart", "set", "break", "dump"],
-    )
-    def test_it_cannot_be_moved_or_changed(
-        self, dumped: Session, act: Callable[[Session], object], why: str
-    ) -> None:
-        with pytest.raises(RPCError, match=why):
-            act(dumped)
-        assert dumped.stop.reason is StopReason.UNKNOWN, "it can still be looked at"
 
 
 def test_connect_is_one_more_client_of_a_dlv_that_runs(start: Start) -> None:
