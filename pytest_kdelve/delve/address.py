@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -45,18 +46,23 @@ class Address:
         return Address(loopback, self.port)
 
     def check_free(self) -> None:
-        """Raise ``PortInUseError`` where something listens there already."""
-        if self.port == 0:
-            return
-        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as error:
-                message = f"dlv cannot listen at {self}: {error.strerror}"
+        """Raise ``PortInUseError`` where something listens there already.
+
+        Raises ``UsageError`` where nothing can: no address of this machine, a port for root only.
+        """
+        try:
+            family, kind, _, _, where = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM
+            )[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(where)
+        except OSError as error:
+            message = f"dlv cannot listen at {self}: {error.strerror}"
+            if error.errno == errno.EADDRINUSE:
                 hint = "end what listens there, or give another port"
                 raise PortInUseError(f"{message}; {hint}") from error
+            raise UsageError(f"{message}; give another address") from error
 
     def _ip(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         try:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.address import Address
+from pytest_kdelve.delve.binary import check_go_version
 from pytest_kdelve.delve.client import DEFAULT_TIMEOUT, Client
-from pytest_kdelve.errors import DelveConnectionError, ProcessExitedError
+from pytest_kdelve.delve.session import Session
+from pytest_kdelve.errors import (
+    DelveConnectionError,
+    DelveError,
+    ProcessExitedError,
+    ProcessTimeoutError,
+    UsageError,
+)
 from pytest_kdelve.process import ChildProcess, poll
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 _LISTENING = re.compile(r"API server listening at: (?P<host>\S+):(?P<port>\d+)$", re.MULTILINE)
 #: Seconds until Delve listens, and until it has loaded the symbols of a kube-apiserver, on a slow
@@ -25,14 +35,17 @@ SYMBOLS_TIMEOUT = 120.0
 #: Seconds until the program of ``debug`` or ``test`` is built, its modules downloaded included.
 BUILD_TIMEOUT = 900.0
 
-_SAID = re.compile(r"^(Error: .*|[Cc]ould not .*|.* version of Delve.*)$", re.MULTILINE)
+_SAID = re.compile(
+    r"^(Error: .*|could(n't| not) .*|.*version of Delve.*|unrecognized core .*|EOF|panic: .*)$",
+    re.MULTILINE | re.IGNORECASE,
+)
 #: What can be done about what Delve says; the first pattern that its output matches.
 _REMEDIES = {
     r"unknown (shorthand )?flag": (
-        "Delve has no such flag. What is for the program belongs into the target's args, which "
+        "Delve has no such flag. What is for the program belongs in the target's args, which "
         "stand behind `--`."
     ),
-    r"too (old|new)|version of Delve|Version of Go": (
+    r"(?i)version of Delve": (
         "Take a Delve that fits the Go that built the program; each Delve debugs about four "
         "versions of Go."
     ),
@@ -40,12 +53,23 @@ _REMEDIES = {
         "The program is stripped. Build it with `go build -gcflags='all=-N -l'` and without "
         "`-ldflags=-s` or `-w`."
     ),
+    r"no test files": "Name a package that has tests; `./...` is more than one package.",
+    r"not an executable file": (
+        "It is no program for this machine. What `debug` builds must be a main package."
+    ),
+    r"no such process": "The process may have ended; look its pid up again.",
     r"(?i)could not attach": (
         "Delve must be allowed to trace the process: run it as root or as the same user, with "
         "CAP_SYS_PTRACE in a container, with 0 in /proc/sys/kernel/yama/ptrace_scope, and with no "
         "other debugger on it."
     ),
+    r"unrecognized core|(?m:^EOF$)": "Name the program first, and then a core dump that it left.",
     r'exec: "go"': "Put the `go` command on the PATH in the environment that Delve gets.",
+    r"(?m)^exit status": "The `go` command could not build it; its words stand above.",
+    r"(?m)^panic: ": (
+        "Delve itself has crashed, as it does when it is too old for the Go that built the "
+        "program; its log has the whole of it."
+    ),
 }
 
 
@@ -53,10 +77,11 @@ _REMEDIES = {
 class Headless:
     """How Delve itself runs.
 
-    ``log`` gets all that it prints. ``log_output`` names components of Delve whose log is wanted,
-    such as "rpc", which then is in ``log_dest``, by default in ``log``, too. ``env`` is its
-    environment, and so that of what it starts; None is that of this process. ``flags`` are further
-    ones of Delve's, such as "--disable-aslr".
+    ``dlv`` is a path, or a name that is looked up on PATH. ``log`` gets all that it prints.
+    ``log_output`` names components of Delve whose log is wanted, such as "rpc", which then is in
+    ``log_dest``, emptied before, or by default in ``log``, too. ``env`` is its environment, and so
+    that of what it starts; None is that of this process. ``flags`` are further ones of Delve's,
+    such as "--disable-aslr".
     """
 
     dlv: Path
@@ -72,8 +97,9 @@ class Headless:
 class Target:
     """How the program runs that Delve starts.
 
-    ``args`` reach it byte for byte. ``stdin`` is a file to read, ``stdout`` and ``stderr`` are
-    files to write, which are made with mode 0600; None shares Delve's own.
+    ``args`` reach it byte for byte. ``stdin`` is a file to read; None is an empty one. ``stdout``
+    and ``stderr`` are two files to write, which are emptied, or made with mode 0600; None shares
+    Delve's own.
     """
 
     args: Sequence[str] = ()
@@ -83,7 +109,14 @@ class Target:
     stderr: Path | None = None
 
     def flags(self) -> list[str]:
-        """Return Delve's flags for it; makes the files that are written."""
+        """Return Delve's flags for it; makes the files that are written.
+
+        Raises ``UsageError`` where there is no such working directory, of which Delve would say
+        that there is no such program.
+        """
+        folder = self.working_directory
+        if folder and not folder.is_dir():
+            raise UsageError(f"{folder} is no directory that a program could run in")
         outputs = {"stdout": self.stdout, "stderr": self.stderr}
         for path in filter(None, outputs.values()):
             path.touch(mode=0o600)
@@ -91,18 +124,18 @@ class Target:
         redirects = [
             f"--redirect={name}:{path.absolute()}" for name, path in streams.items() if path
         ]
-        folder = self.working_directory
         return [*redirects, *([f"--wd={folder.absolute()}"] if folder else [])]
 
 
 _PLAIN = Target()
+_CHECK_OFF = "--check-go-version=false"
 
 
 class Server:
     """A headless Delve that was started here, and the process that it debugs.
 
     The target stands still until a client continues it: at its first instruction, or, after
-    ``attach``, where it was.
+    ``attach``, where it was. ``target_pid`` is the one of the start; a restart makes another.
     """
 
     def __init__(self, process: ChildProcess, address: Address, pid: int, files: ExitStack) -> None:
@@ -116,9 +149,12 @@ class Server:
         return connect(self.address)
 
     def stop(self) -> None:
-        """End Delve and what it started; a process that it was attached to goes on."""
-        with self._files:
-            self.process.stop()
+        """End Delve and what it started; a process that it was attached to goes on.
+
+        Such a process must not be resumed by others meanwhile, so their sessions are closed first.
+        Raises ``ProcessTimeoutError`` where something is left.
+        """
+        self._files.close()
 
 
 def connect(address: Address, *, timeout: float = DEFAULT_TIMEOUT) -> Client:
@@ -136,8 +172,10 @@ def debug(
 ) -> Server:
     """Build a main package in the folder ``module``, and run it under Delve: ``dlv debug``.
 
-    Needs ``go`` on PATH. Raises ``PortInUseError``, ``ProcessExitedError`` with what Delve or the
-    compiler printed, or ``ProcessTimeoutError``; nothing is left running then.
+    Needs ``go`` on PATH. Each of ``build_flags`` is one argument of `go build`, whatever is in it.
+    The program is removed with the server. Raises ``PortInUseError``, ``ProcessExitedError`` with
+    what Delve or the compiler printed, ``ProcessTimeoutError``, or ``UsageError`` for what Delve
+    would misunderstand; nothing is left running then.
     """
     return _build("debug", headless, package, module, target, build_flags)
 
@@ -165,25 +203,36 @@ test.__test__ = False  # type: ignore[attr-defined]
 def exec_(headless: Headless, program: Path, *, target: Target = _PLAIN) -> Server:
     """Run a program under Delve, and wait until its symbols are loaded: ``dlv exec``.
 
-    Raises ``PortInUseError``, ``ProcessExitedError`` or ``ProcessTimeoutError``; nothing is left
-    running then.
+    Raises ``PortInUseError``, ``ProcessExitedError``, ``ProcessTimeoutError`` or ``UsageError``;
+    nothing is left running then.
     """
-    argv = [*target.flags(), str(program), "--", *target.args]
-    return _start("exec", headless, argv, owns_target=True)
+    argv = [*target.flags(), str(program.absolute()), "--", *target.args]
+    return _start("exec", headless, argv)
 
 
 def attach(headless: Headless, pid: int, *, program: Path | None = None) -> Server:
     """Stop a running process, and debug it: ``dlv attach``; raises as ``exec_``.
 
-    ``program`` is its executable, where that cannot be found through its pid.
+    ``program`` is its executable, where that cannot be found through its pid. A program of a Go
+    that this Delve does not debug is a ``BinaryError``: Delve looks at that only where it starts
+    the program itself.
     """
-    argv = [str(pid), *([str(program)] if program else [])]
-    return _start("attach", headless, argv, owns_target=False)
+    if pid < 1:
+        raise UsageError(f"{pid} is no process id")
+    argv = [str(pid), *([str(program.absolute())] if program else [])]
+    with ExitStack() as kept:
+        server = _start("attach", headless, argv)
+        kept.callback(server.stop)
+        with server.connect() as client:
+            if _CHECK_OFF not in headless.flags:
+                check_go_version(client, f"process {pid}")
+        kept.pop_all()
+    return server
 
 
 def core(headless: Headless, program: Path, dump: Path) -> Server:
     """Look at a core dump, which nothing can move: ``dlv core``; raises as ``exec_``."""
-    return _start("core", headless, [str(program), str(dump)], owns_target=False)
+    return _start("core", headless, [str(program.absolute()), str(dump.absolute())])
 
 
 def _build(
@@ -196,11 +245,11 @@ def _build(
 ) -> Server:
     with ExitStack() as files:
         folder = files.enter_context(tempfile.TemporaryDirectory(prefix="kdelve-"))
-        argv = [*target.flags(), f"--output={folder}/{module.name}.{way}"]
+        argv = [*target.flags(), f"--output={folder}/{module.absolute().name}.{way}"]
         if build_flags:
             argv.append(f"--build-flags={' '.join(map(_quoted, build_flags))}")
         argv += [package, "--", *target.args]
-        return _start(way, headless, argv, owns_target=True, module=module, files=files.pop_all())
+        return _start(way, headless, argv, module=module, files=files.pop_all())
 
 
 def _quoted(flag: str) -> str:
@@ -214,60 +263,81 @@ def _start(
     headless: Headless,
     argv: Sequence[str],
     *,
-    owns_target: bool,
     module: Path | None = None,
     files: ExitStack | None = None,
 ) -> Server:
     with files or ExitStack() as kept:
         headless.listen.check_free()
-        # An earlier Delve may have written its address there.
-        written = {path: _size(path) for path in (headless.log, headless.log_dest) if path}
+        if headless.log_dest:
+            # Delve empties it, too, but until then an earlier one's address would stand there.
+            headless.log_dest.touch(mode=0o600)
+            os.truncate(headless.log_dest, 0)
+        before = headless.log.stat().st_size if headless.log.exists() else 0
         process = ChildProcess(
             "dlv",
             [*_argv(way, headless), *argv],
             log=headless.log,
-            env=headless.env,
+            env=_environment(headless, module),
             cwd=module,
         )
         kept.callback(process.stop)
         try:
             timeout = BUILD_TIMEOUT if module else _LISTEN_TIMEOUT
-            address = _wait_for_address(process, written, timeout).reachable()
+            address = _wait_for_address(process, headless, before, timeout).reachable()
             pid = _wait_for_symbols(process, address)
         except ProcessExitedError as error:
-            raise _explained(error, headless.log, written[headless.log]) from error
-        if owns_target:
+            raise _explained(error, _text(headless.log, before)) from error
+        if way == "attach":
+            kept.callback(_leave_target, process, address)
+        elif way != "core":
             process.adopt(pid)
         return Server(process, address, pid, kept.pop_all())
 
 
+def _leave_target(process: ChildProcess, address: Address) -> None:
+    """Detach from what Delve was attached to.
+
+    At a SIGTERM, Delve detaches, too, but leaves the instructions of an unfinished next, and the
+    SIGTRAP by which it halts, either of which ends the target.
+    """
+    if process.is_running():
+        # The target may have ended, or another client may have detached from it.
+        with suppress(DelveError), connect(address) as client:
+            Session(client).detach()
+
+
+def _environment(headless: Headless, module: Path | None) -> Mapping[str, str] | None:
+    if module is None:
+        return headless.env
+    # As a shell's cd does, so that the compiler sees the path that was given, links included.
+    inherited = os.environ if headless.env is None else headless.env
+    return {**inherited, "PWD": str(module.absolute())}
+
+
 def _argv(way: str, headless: Headless) -> list[str]:
-    argv = [str(headless.dlv), way, "--headless", f"--listen={headless.listen}"]
+    dlv = Path(shutil.which(headless.dlv) or headless.dlv).absolute()
+    argv = [str(dlv), way, "--headless", f"--listen={headless.listen}"]
     argv += ["--api-version=2", "--accept-multiclient"]
     if headless.log_output or headless.log_dest:
         argv.append("--log")
     if headless.log_output:
         argv.append(f"--log-output={','.join(headless.log_output)}")
     if headless.log_dest:
-        headless.log_dest.touch(mode=0o600)
         argv.append(f"--log-dest={headless.log_dest.absolute()}")
     return [*argv, *headless.flags]
 
 
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
 def _wait_for_address(
-    process: ChildProcess, written: Mapping[Path, int], timeout: float
+    process: ChildProcess, headless: Headless, before: int, timeout: float
 ) -> Address:
+    # Delve writes it into its log, wherever that is (``writeListeningMessage`` in its logflags).
+    path, offset = (headless.log_dest, 0) if headless.log_dest else (headless.log, before)
     found: list[Address] = []
 
     def listening() -> bool:
-        for path, before in written.items():
-            match = _LISTENING.search(_text(path, before))
-            if match:
-                found.append(Address.parse(f"{match['host']}:{match['port']}"))
+        match = _LISTENING.search(_text(path, offset))
+        if match:
+            found.append(Address.parse(f"{match['host']}:{match['port']}"))
         return bool(found)
 
     process.wait_until(listening, what="it prints where it listens", timeout=timeout)
@@ -287,13 +357,13 @@ def _wait_for_symbols(process: ChildProcess, address: Address) -> int:
         # Delve ends with a sentence in its log where it cannot debug the program.
         if poll(lambda: not process.is_running(), timeout=5):
             raise process.exited("while it loaded the program") from error
-        raise
+        message = f"dlv listens at {address}, but does not answer: {error}"
+        raise ProcessTimeoutError(process.explain(message)) from error
 
 
-def _explained(error: ProcessExitedError, log: Path, before: int) -> ProcessExitedError:
+def _explained(error: ProcessExitedError, log: str) -> ProcessExitedError:
     """Add Delve's own sentence, which may stand above pages of usage, and what to do."""
-    text = _text(log, before)
-    said = _SAID.search(text)
+    said = _SAID.search(log)
     lines = [f"Delve said: {said[0]}"] if said else []
-    lines += [remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, text)][:1]
+    lines += [remedy for pattern, remedy in _REMEDIES.items() if re.search(pattern, log)][:1]
     return ProcessExitedError("\n".join([str(error), *lines]), returncode=error.returncode)

@@ -247,8 +247,12 @@ class Session:
             self.halt()
         with self._changing:
             if isinstance(self._status, Stop):
-                # A SIGTRAP that is pending would end the target as soon as nobody traces it.
-                self._take_back_halt(self._status)
+                if self._status.next_in_progress:
+                    # Delve does not take the breakpoints of a next away (``detachTarget`` in its
+                    # proc package), and each of them would end the target.
+                    self.cancel_next()
+                # So would a SIGTRAP that is pending, as soon as nobody traces it.
+                self._take_back_halt(self.stop)
             elif isinstance(self._status, Closed):
                 raise DelveConnectionError(self._status.reason)
             self._client.detach(kill=kill)

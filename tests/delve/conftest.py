@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 import threading
 import uuid
 from pathlib import Path
@@ -46,6 +47,14 @@ class Debug(Protocol):
         listen: Address = ...,
         flags: tuple[str, ...] = DEBUGGABLE,
     ) -> Server: ...
+
+
+class MakeHeadless(Protocol):
+    def __call__(self, **fields: Any) -> Headless: ...
+
+
+class Keep(Protocol):
+    def __call__(self, server: Server) -> Server: ...
 
 
 class Stops:
@@ -119,6 +128,39 @@ def debugging(dlv: Path, build_program: BuildProgram, folder: Path) -> Iterator[
 def debug(dlv: Path, build_program: BuildProgram, tmp_path: Path) -> Iterator[Debug]:
     with debugging(dlv, build_program, tmp_path) as start:
         yield start
+
+
+@pytest.fixture
+def headless(toolchain: Toolchain, tmp_path: Path) -> MakeHeadless:
+    """Describe a dlv of the toolchain; what is given are fields of ``Headless``."""
+
+    def make(**fields: Any) -> Headless:
+        usual = {"dlv": toolchain.dlv, "log": tmp_path / "dlv.log", "env": toolchain.environment}
+        wanted: dict[str, Any] = {**usual, **fields}
+        return Headless(**wanted)
+
+    return make
+
+
+@pytest.fixture
+def keep() -> Iterator[Keep]:
+    """Take servers, and stop them at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def take(server: Server) -> Server:
+            stack.callback(server.stop)
+            return server
+
+        yield take
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
 
 
 @pytest.fixture
