@@ -221,6 +221,7 @@ def test_trace_records_each_function_with_its_arguments(start: Start) -> None:
                     sink=hits.append,
                 )
                 for name in recorder.client.list_functions(f"^{PACKAGE}\\.")
+                if name != f"{PACKAGE}.init"  # The compiler has added it.
             ]
         )
         recorder.start()
@@ -228,7 +229,6 @@ def test_trace_records_each_function_with_its_arguments(start: Start) -> None:
     finally:
         recorder.close()
     assert [hit.function.removeprefix(f"{PACKAGE}.") for hit in hits] == [
-        "init",
         "Execute",
         "newRootCommand",
         "newCreateCommand",
