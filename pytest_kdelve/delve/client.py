@@ -394,6 +394,8 @@ class Client:
         ``scope`` is where the channel of a filter is evaluated. Filters apply to the part that is
         returned.
         """
+        if any(each.kind is api.GoroutineField.WAITING_ON_CHANNEL for each in filters):
+            self._check_since("the channel filter of ListGoroutines", versions.CHANNEL_FILTER)
         grouping = msgspec.to_builtins(group) if group else {}
         return self._call(
             api.ListGoroutinesOut,

@@ -61,7 +61,8 @@ class Loop:
 
     ``on_stop`` is called in that thread with every state in which the target stopped, whatever
     the reason, and returns before the target is resumed. Its threads have each hit of a
-    breakpoint exactly once.
+    breakpoint exactly once. A condition that fails (``ConditionError``) ends the loop, with the
+    target stopped, as does any other error; ``check`` tells it.
     """
 
     def __init__(

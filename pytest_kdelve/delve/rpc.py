@@ -80,8 +80,8 @@ class Connection:
         ``DelveTimeoutError``, ``DelveConnectionError`` or ``ProtocolError``.
         """
         deadline = _deadline(timeout)
-        with self._turn(method, timeout):
-            pending = self.send(method, params, timeout=timeout)
+        with self._turn(method, deadline):
+            pending = self._send(method, params, deadline)
             return self._receive(pending, result, deadline)
 
     def send(self, method: str, params: object, *, timeout: float | None) -> Pending:
@@ -89,18 +89,7 @@ class Connection:
 
         Delve reads it after what was sent before. The reply is dropped unless ``receive`` waits.
         """
-        pending = Pending(next(self._ids), method)
-        request = {"method": f"RPCServer.{method}", "params": [params], "id": pending.id}
-        try:
-            with self._sending:
-                self._send_all(msgspec.json.encode(request), _deadline(timeout))
-        except TimeoutError as error:
-            # Delve waits for the rest of it, so nothing else can follow.
-            self.close()
-            raise DelveTimeoutError(self._timed_out(method, "sending it took too long")) from error
-        except OSError as error:
-            raise self._broke(method, error) from error
-        return pending
+        return self._send(method, params, _deadline(timeout))
 
     def receive(self, pending: Pending, result: type[T], *, timeout: float | None) -> T:
         """Wait for the reply to a call that was sent; it may be asked for again after a timeout.
@@ -108,17 +97,31 @@ class Connection:
         No other call may be made before it has come, since that would drop it. Raises what
         ``call`` raises.
         """
-        with self._turn(pending.method, timeout):
-            return self._receive(pending, result, _deadline(timeout))
+        deadline = _deadline(timeout)
+        with self._turn(pending.method, deadline):
+            return self._receive(pending, result, deadline)
 
     @contextlib.contextmanager
-    def _turn(self, method: str, timeout: float | None) -> Iterator[None]:
-        if not self._calling.acquire(timeout=-1 if timeout is None else timeout):
-            raise DelveTimeoutError(self._timed_out(method, "another call was still waiting"))
-        try:
+    def _turn(self, method: str, deadline: float | None) -> Iterator[None]:
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(_locked(self._calling, deadline))
+            except TimeoutError as error:
+                message = self._timed_out(method, "another call was still waiting")
+                raise DelveTimeoutError(message) from error
             yield
-        finally:
-            self._calling.release()
+
+    def _send(self, method: str, params: object, deadline: float | None) -> Pending:
+        pending = Pending(next(self._ids), method)
+        request = {"method": f"RPCServer.{method}", "params": [params], "id": pending.id}
+        try:
+            with _locked(self._sending, deadline):
+                self._send_all(msgspec.json.encode(request), deadline)
+        except TimeoutError as error:
+            raise DelveTimeoutError(self._timed_out(method, "sending it took too long")) from error
+        except OSError as error:
+            raise self._broke(method, error) from error
+        return pending
 
     def _send_all(self, data: bytes, deadline: float | None) -> None:
         # The socket's timeout belongs to the thread that receives.
@@ -129,8 +132,10 @@ class Connection:
         writable.register(number, select.POLLOUT)
         rest = memoryview(data)
         while rest:
-            remaining = _remaining(deadline)
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
             if not writable.poll(None if remaining is None else 1000 * remaining):
+                # Delve waits for the rest of it, so nothing else can follow.
+                self.close()
                 raise TimeoutError
             rest = rest[self._socket.send(rest, socket.MSG_DONTWAIT) :]
 
@@ -186,6 +191,18 @@ class Connection:
         return DelveConnectionError(
             f"the connection to Delve at {self.address} broke during {method}: {why}"
         )
+
+
+@contextlib.contextmanager
+def _locked(lock: threading.Lock, deadline: float | None) -> Iterator[None]:
+    """Hold a lock; raises ``TimeoutError`` where that is not possible before the deadline."""
+    remaining = _remaining(deadline)
+    if not lock.acquire(timeout=-1 if remaining is None else remaining):
+        raise TimeoutError
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _deadline(timeout: float | None) -> float | None:

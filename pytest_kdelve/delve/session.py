@@ -29,7 +29,7 @@ from pytest_kdelve.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.rpc import Pending
@@ -48,7 +48,11 @@ _PENDING = re.compile(r"^ShdPnd:\s*(?P<signals>[0-9a-f]+)$", re.MULTILINE)
 #: only another continue tells the status (ESRCH in ``stop`` of its native/proc_linux.go).
 _EXITING = "no such process"
 #: How Delve begins its sentence on a condition (``evalBreakpointCondition`` in its proc package).
-_CONDITION = ("error evaluating expression", "condition expression ")
+_CONDITION = (
+    "error evaluating expression",
+    "condition expression ",
+    "multiple errors evaluating conditions",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,11 @@ class Session:
         self._changing = threading.RLock()
         self._receiving = threading.Lock()
         self._halted_at: float | None = None
-        self._status: Status = self._ask()
+        try:
+            self._status: Status = self._ask()
+        except BaseException:
+            client.close()
+            raise
 
     @property
     def status(self) -> Status:
@@ -114,14 +122,13 @@ class Session:
         """All RPCs that read or change a stopped target.
 
         Each raises ``TargetRunningError``, ``TargetExitedError`` or ``DelveConnectionError`` where
-        it does not stand still, and ``DelveError`` for what the session has a method for.
+        it does not stand still, and ``DelveError`` for what moves the target or what is selected.
         """
-        return forwarding(self._client.address, self.call, "use the session's own method")
+        return forwarding(self._client.address, self.call, "the session must know what moves it")
 
     def call(self, work: Callable[[Client], T]) -> T:
         """Let ``work`` call all but what moves the target, which nobody resumes meanwhile."""
-        with self._changing:
-            _require_stop(self._status)
+        with self._standing():
             return work(self._client)
 
     def close(self) -> None:
@@ -167,8 +174,7 @@ class Session:
 
     def cancel_next(self) -> None:
         """Give up the next, step or stepout that was interrupted."""
-        with self._changing:
-            stop = self.stop
+        with self._standing() as stop:
             self._client.cancel_next()
             state = msgspec.structs.replace(stop.state, next_in_progress=False)
             self._status = replace(stop, state=state)
@@ -187,10 +193,12 @@ class Session:
         if not self._receiving.acquire(timeout=-1 if timeout is None else timeout):
             raise DelveTimeoutError(self._still_runs())
         try:
-            if isinstance(self._status, Running):
+            status = self._status
+            if isinstance(status, Running):
                 remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-                self._receive(self._status, remaining)
-            return self.stop
+                # By now another thread may have resumed it again.
+                status = self._receive(status, remaining)
+            return _require_stop(status)
         finally:
             self._receiving.release()
 
@@ -231,13 +239,20 @@ class Session:
         of those that it was started with. Returns the breakpoints that could not be set again.
         Delve refuses it for a process that it did not start.
         """
-        with self._changing:
+        with self._changing, self._noting_the_end():
             if not isinstance(self._status, Exited):
                 _require_stop(self._status)
-            discarded = self._client.restart(
-                args=args, redirects=redirects, rebuild=rebuild, timeout=timeout
-            )
-            self._halted_at = None
+            try:
+                discarded = self._client.restart(
+                    args=args, redirects=redirects, rebuild=rebuild, timeout=timeout
+                )
+            except DelveTimeoutError:
+                self._status = Running()
+                raise
+            except RPCError:
+                # Delve may have ended the old process by then.
+                self._status = self._ask()
+                raise
             self._status = self._ask()
         return discarded
 
@@ -245,7 +260,7 @@ class Session:
         """Leave the target, after a halt where it runs; Delve ends what it started itself."""
         if isinstance(self._status, Running):
             self.halt()
-        with self._changing:
+        with self._changing, self._noting_the_end():
             if isinstance(self._status, Stop):
                 if self._status.next_in_progress:
                     # Delve does not take the breakpoints of a next away (``detachTarget`` in its
@@ -262,8 +277,7 @@ class Session:
     def dump(self, destination: str, *, timeout: float = DUMP_TIMEOUT) -> None:
         """Write a core dump to a file on the server's machine; ``core`` can debug it."""
         deadline = time.monotonic() + timeout
-        with self._changing:
-            _require_stop(self._status)
+        with self._standing():
             state = self._client.dump_start(destination)
             while state.dumping and not state.all_done:
                 if time.monotonic() > deadline:
@@ -305,8 +319,7 @@ class Session:
         return stop
 
     def _resume(self, command: api.CommandName, timeout: float | None) -> Stop:
-        with self._changing:
-            stop = self.stop
+        with self._standing() as stop:
             self._take_back_halt(stop)
             pending = self._client.send_command(command)
             self._halted_at = None
@@ -316,22 +329,24 @@ class Session:
             )
         return self.wait(timeout=timeout)
 
-    def _receive(self, running: Running, timeout: float | None) -> None:
-        """Wait for the reply of the command, and note what the target is then."""
+    def _receive(self, running: Running, timeout: float | None) -> Status:
+        """Wait for the reply of the command, and return what the target is then."""
         try:
             if running.pending is None:
                 state = self._state_of_others(timeout)
             else:
                 state = self._client.receive_state(running.pending, timeout=timeout)
-            self._become(self._read(state, running.otherwise))
+            is_halted = self._halted_at is not None
+            otherwise = StopReason.MANUAL if is_halted else running.otherwise
+            return self._become(self._read(state, otherwise))
         except DelveTimeoutError:
             raise
         except TargetExitedError as error:
-            self._become(Exited(error.status))
+            return self._become(Exited(error.status))
         except RPCError as error:
-            self._become(self._after_refusal(error))
-            if isinstance(self._status, Exited):
-                return
+            status = self._become(self._after_refusal(error))
+            if isinstance(status, Exited):
+                return status
             if error.text.startswith(_CONDITION):
                 raise ConditionError(error.method, error.text) from error
             raise
@@ -349,12 +364,15 @@ class Session:
             return self._read(state, StopReason.UNKNOWN)
         except TargetExitedError as exited:
             return Exited(exited.status)
+        except RPCError as refused:
+            # Delve cannot go on where the target was killed while it stood still.
+            return self._broken(f"the target is gone, but Delve did not see its end: {refused}")
         except DelveError as broken:
             return self._broken(broken)
 
-    def _broken(self, error: DelveError) -> Closed:
+    def _broken(self, reason: object) -> Closed:
         self._client.close()
-        return Closed(str(error))
+        return Closed(str(reason))
 
     def _state_of_others(self, timeout: float | None) -> api.DebuggerState:
         """Wait until a target stops that another client resumed: Delve answers no sooner."""
@@ -365,14 +383,33 @@ class Session:
                 if timeout is not None:
                     raise
 
-    def _become(self, status: Status) -> None:
+    def _become(self, status: Status) -> Status:
         with self._changing:
             if not isinstance(self._status, Closed):
                 self._status = status
+            return self._status
+
+    @contextlib.contextmanager
+    def _standing(self) -> Iterator[Stop]:
+        """Let the target stand still meanwhile, and note what an error says of it."""
+        with self._changing, self._noting_the_end():
+            yield self.stop
+
+    @contextlib.contextmanager
+    def _noting_the_end(self) -> Iterator[None]:
+        try:
+            yield
+        except DelveTimeoutError:
+            raise
+        except TargetExitedError as error:
+            self._become(Exited(error.status))
+            raise
+        except DelveConnectionError as error:
+            self._become(self._broken(error))
+            raise
 
     def _select(self, switch: Callable[[Client], api.DebuggerState]) -> Stop:
-        with self._changing:
-            stop = self.stop
+        with self._standing() as stop:
             state = switch(self._client)
             # Only the reply of what moves the target has what breakpoints collected.
             selected = msgspec.structs.replace(
@@ -406,8 +443,10 @@ class Session:
         with contextlib.suppress(RPCError):  # A call may have let this thread go and end.
             self._client.switch_thread(thread.id)
             self._client.command(api.CommandName.STEP_INSTRUCTION, timeout=DEFAULT_TIMEOUT)
-            if stop.goroutine_id not in {0, thread.goroutine_id}:
+            if stop.goroutine_id:
                 self._client.switch_goroutine(stop.goroutine_id)
+            elif stop.state.current_thread:
+                self._client.switch_thread(stop.state.current_thread.id)
 
 
 def _require_stop(status: Status) -> Stop:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import api, values
-from pytest_kdelve.errors import RPCError
+from pytest_kdelve.errors import DelveError
 
 if TYPE_CHECKING:
     from pytest_kdelve.delve.client import Client
@@ -34,6 +34,10 @@ class StopReason(enum.Enum):
     MANUAL = "manual"
     #: It stood still already when it was asked for the first time: launched, attached, a core.
     UNKNOWN = "unknown"
+
+
+#: What Delve says itself since 1.26.1.
+_TOLD = {"manual": StopReason.MANUAL, "next finished": StopReason.NEXT_FINISHED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,8 @@ def _reason(state: api.DebuggerState, otherwise: StopReason) -> StopReason:
         reasons.add(StopReason.WATCHPOINT_OUT_OF_SCOPE)
     if not reasons and state.next_in_progress:
         return StopReason.MANUAL
-    return next((reason for reason in StopReason if reason in reasons), otherwise)
+    told = _TOLD.get(state.stop_reason, otherwise)
+    return next((reason for reason in StopReason if reason in reasons), told)
 
 
 def _at_breakpoint(breakpoint_: api.Breakpoint) -> StopReason:
@@ -145,7 +150,7 @@ def _panic_value(client: Client, state: api.DebuggerState) -> object:
                 return values.to_python(info.variables[0])
             try:
                 args = client.list_function_args(api.EvalScope(), _TEXT)
-            except RPCError:  # There may be no selected goroutine on the system stack.
+            except DelveError:  # As on the system stack. The stop is known in any case.
                 return None
             return values.to_python(args[0]) if args else None
     return None
@@ -155,5 +160,5 @@ def _stack(client: Client, state: api.DebuggerState) -> tuple[api.Stackframe, ..
     goroutine = state.selected_goroutine
     try:
         return tuple(client.stacktrace(goroutine.id if goroutine else -1, _STACK_DEPTH))
-    except RPCError:
+    except DelveError:
         return ()

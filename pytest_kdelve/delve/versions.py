@@ -6,6 +6,7 @@ to 1.27.2.
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -49,8 +50,11 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {"nextInstruction": "1.23.0", "reverseNextInstruction": "1.23.0"}
 )
 
+#: An old Delve lists all goroutines for a filter of ``GoroutineField.WAITING_ON_CHANNEL``.
+CHANNEL_FILTER = "1.21.1"
+
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that the text of ``GetVersion`` begins with, such as (1, 27, 2)."""
-    first = version.removeprefix("Version:").split(maxsplit=1)[0]
-    return tuple(int(part) for part in first.partition("-")[0].split("."))
+    found = re.match(r"(?:Version: )?(\d+(?:\.\d+)*)", version)
+    return tuple(map(int, found[1].split("."))) if found else ()

@@ -165,6 +165,30 @@ class TestStates:
             with pytest.raises(DelveConnectionError, match="the session was closed"):
                 ask()
 
+    def test_a_delve_that_dies_at_a_stop_is_a_closed_session(self, debug: Debug) -> None:
+        server = debug("stops", "forever")
+        session = Session(server.connect())
+        os.kill(server.process.pid, signal.SIGKILL)
+        with pytest.raises(DelveConnectionError):
+            session.client.list_sources()
+        assert isinstance(session.status, Closed)
+        with pytest.raises(DelveConnectionError):
+            session.halt()
+
+    def test_a_target_that_is_killed_at_a_stop_is_over(self, start: StartSession) -> None:
+        session = start("steps")
+        go_to(session, "// calls add")
+        os.kill(session.stop.state.pid, signal.SIGKILL)
+        with pytest.raises((TargetExitedError, RPCError)):
+            session.continue_(timeout=LONG)
+        assert isinstance(session.status, Exited | Closed)
+
+    def test_a_restart_that_fails_does_not_leave_the_old_stop(self, start: StartSession) -> None:
+        session = start("steps")
+        with pytest.raises(DelveError):
+            session.restart(rebuild=True)
+        assert not isinstance(session.status, Stop)
+
     def test_a_dead_delve_is_a_closed_session(self, debug: Debug) -> None:
         server = debug("stops", "forever")
         session = Session(server.connect())
@@ -216,6 +240,22 @@ class TestHalt:
         os.kill(session.stop.state.pid, signal.SIGTRAP)
         stop = session.next()
         assert (stop.reason, source(stop)) == (StopReason.NEXT_FINISHED, "second := first * 2")
+
+    def test_a_trap_that_is_pending_does_not_change_which_goroutine_steps(
+        self, start: StartSession
+    ) -> None:
+        session = start("parked")
+        go_to(session, "// all wait here")
+        every = session.client.list_goroutines().goroutines or ()
+        waiting = [
+            goroutine.id
+            for goroutine in every
+            if goroutine.start_loc.function and goroutine.start_loc.function.name == "main.wait"
+        ]
+        session.switch_goroutine(waiting[1])
+        os.kill(session.stop.state.pid, signal.SIGTRAP)
+        stop = session.next(timeout=LONG)
+        assert stop.goroutine_id == waiting[1]
 
     def test_a_target_that_another_client_resumed(self, debug: Debug) -> None:
         server = debug("stops", "forever")
@@ -331,15 +371,15 @@ class TestSteps:
         with pytest.raises(NextInProgressError, match="go on with it by continue_, or give it up"):
             getattr(session, name)()
 
-    def test_a_manual_stop_in_the_midst(self, start: StartSession) -> None:
+    def test_a_manual_stop_in_the_midst_is_no_end_of_the_step(self, start: StartSession) -> None:
+        """Delve gives the step up then."""
         session = start("beside")
-        go_to(session, "// main begins a step")
-        session.next()
+        go_to(session, "// main takes its time")
         with pytest.raises(DelveTimeoutError):
-            session.next(timeout=0.005)
+            session.next(timeout=0.01)
         stop = session.halt()
-        assert stop.reason in {StopReason.MANUAL, StopReason.NEXT_FINISHED}
-        assert stop.next_in_progress is (stop.reason is StopReason.MANUAL)
+        assert (stop.reason, stop.next_in_progress) == (StopReason.MANUAL, False)
+        assert session.switch_goroutine(1).goroutine_id == 1
 
 
 class TestReasons:

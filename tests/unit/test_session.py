@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,9 @@ from pytest_kdelve.process import poll
 from pytest_kdelve.testing import Call, FakeConnection, FakeDelve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_kdelve.delve.session import Status
 
     Step = Callable[[Call, FakeConnection], None]
 
@@ -63,17 +66,31 @@ def hanging_up(_call: Call, connection: FakeConnection) -> None:
 standing = replying(STANDS)
 
 
+def in_turn(*steps: Step) -> Step:
+    waiting = list(steps)
+
+    def answer(call: Call, connection: FakeConnection) -> None:
+        waiting.pop(0)(call, connection)
+
+    return answer
+
+
 @contextmanager
-def sessions(*commands: Step, state: Step = standing) -> Iterator[Session]:
-    """Give a session whose commands are answered in this order, and State by ``state``."""
+def sessions(
+    *commands: Step,
+    state: Step = standing,
+    timeout: float = LONG,
+    others: Mapping[str, Step] = MappingProxyType({}),
+) -> Iterator[Session]:
+    """Give a session whose commands are answered in this order, State by ``state``."""
     waiting = list(commands)
 
     def answer(call: Call, connection: FakeConnection) -> None:
-        step = waiting.pop(0) if call.method == "Command" else state
+        step = waiting.pop(0) if call.method == "Command" else others.get(call.method, state)
         step(call, connection)
 
     with FakeDelve(answer) as fake:
-        session = Session(Client(fake.host, fake.port, timeout=LONG))
+        session = Session(Client(fake.host, fake.port, timeout=timeout))
         yield session
         session.close()
 
@@ -104,6 +121,7 @@ def test_where_that_does_not_tell_it_either_the_session_is_over(second: Step) ->
         ("error evaluating expression: nil", ConditionError),
         ("condition expression unreadable: EOF", ConditionError),
         ("condition expression not boolean", ConditionError),
+        ("multiple errors evaluating conditions", ConditionError),
         ("could not step", RPCError),
     ],
 )
@@ -150,11 +168,125 @@ def test_a_delve_that_hangs_cannot_be_halted_and_says_so_in_time() -> None:
         assert isinstance(session.status, Running)
 
 
-def test_a_target_that_others_run_is_waited_for() -> None:
-    answers = [RUNS, STANDS]
-    with sessions(state=lambda call, c: c.reply(call, answers.pop(0))) as session:
+def test_a_target_that_others_run_is_waited_for_beyond_the_clients_timeout() -> None:
+    states = in_turn(replying(RUNS), hanging, hanging, standing)
+    with sessions(state=states, timeout=0.05) as session:
         assert session.status == Running()
         assert session.wait().reason is StopReason.UNKNOWN
+
+
+def test_and_with_a_timeout_it_is_waited_for_no_longer() -> None:
+    with sessions(state=in_turn(replying(RUNS), hanging)) as session:
+        with pytest.raises(DelveTimeoutError):
+            session.wait(timeout=0.05)
+        assert session.status == Running()
+
+
+def test_a_session_that_cannot_begin_closes_its_connection() -> None:
+    with FakeDelve(refusing("no")) as fake:
+        client = Client(fake.host, fake.port)
+        with pytest.raises(RPCError, match="no"):
+            Session(client)
+        with pytest.raises(DelveConnectionError):
+            client.state()
+
+
+@pytest.mark.parametrize(
+    ("step", "status"),
+    [
+        (hanging_up, Closed),
+        (refusing("Process 1 has exited with status 2"), Exited),
+        (refusing("no such file"), Stop),
+        (replying({"Sources": 1}), Stop),
+    ],
+    ids=["hangs up", "exited", "refused", "garbage"],
+)
+def test_what_an_error_says_of_the_target_is_noted(step: Step, status: type) -> None:
+    with sessions(others={"ListSources": step}) as session:
+        with pytest.raises(DelveError):
+            session.client.list_sources()
+        assert isinstance(session.status, status)
+
+
+@pytest.mark.parametrize(
+    ("step", "after", "status"),
+    [
+        (refusing("cannot rebuild"), standing, Stop),
+        (refusing("cannot rebuild"), refusing("Process 1 has exited with status 0"), Exited),
+        (hanging, standing, Running),
+        (hanging_up, standing, Closed),
+    ],
+    ids=["stands", "has ended", "goes on", "hangs up"],
+)
+def test_a_restart_that_fails_leaves_what_delve_says(step: Step, after: Step, status: type) -> None:
+    states = in_turn(standing, after, standing)
+    with sessions(state=states, others={"Restart": step}) as session:
+        with pytest.raises(DelveError):
+            session.restart(rebuild=True, timeout=0.05)
+        assert isinstance(session.status, status)
+        if status is Running:
+            assert session.wait().state.pid == 1
+
+
+def test_a_panic_whose_stack_cannot_be_had_is_a_stop_nevertheless() -> None:
+    panicking = replying({"State": {"Pid": 1, "Threads": [{"breakPoint": {"id": -1}}]}})
+    unread = {"Stacktrace": hanging, "ListFunctionArgs": hanging}
+    with sessions(panicking, timeout=0.05, others=unread) as session:
+        stop = session.continue_()
+        assert stop.panic is not None
+        assert (stop.panic.value, stop.panic.stack) == (None, ())
+        assert session.stop is stop
+
+
+def test_a_halt_is_known_to_have_been_sent_before_the_next_resume() -> None:
+    """Delve reads in order, so its answer to State says that the signal is on its way."""
+    calls: list[str] = []
+    waiting: list[Call] = []
+
+    def answer(call: Call, connection: FakeConnection) -> None:
+        calls.append(call.params.get("name", call.method))
+        threads = {"State": {"Pid": 1, "Threads": [{"id": 1}]}}
+        if call.method == "State" or calls.count("continue") == 2:
+            connection.reply(call, threads)
+        elif call.params["name"] == "halt":
+            connection.reply(waiting[0], threads)
+        else:
+            waiting.append(call)
+
+    with FakeDelve(answer) as fake, Client(fake.host, fake.port) as client:
+        session = Session(client)
+        with pytest.raises(DelveTimeoutError):
+            session.continue_(timeout=0.05)
+        assert session.halt().reason is StopReason.MANUAL
+        session.continue_()
+    assert calls == ["State", "continue", "halt", "State", "continue"]
+
+
+def test_a_stop_is_given_to_the_one_who_waited_for_it() -> None:
+    """Also where another thread has resumed the target by then."""
+    went_on = threading.Event()
+
+    hit = replying({"State": {"Pid": 1, "Threads": [{"breakPoint": {"id": 1}}]}})
+    waiting = [hit, hanging]
+
+    def answer(call: Call, connection: FakeConnection) -> None:
+        (waiting.pop(0) if call.method == "Command" else standing)(call, connection)
+
+    with FakeDelve(answer) as fake, Client(fake.host, fake.port) as client:
+        session = Session(client)
+        become = session._become  # noqa: SLF001 - between the reply and the return of wait
+
+        def become_and_go_on(status: Status) -> Status:
+            become(status)
+            if not went_on.is_set():
+                went_on.set()
+                with pytest.raises(DelveTimeoutError):
+                    session._resume(api.CommandName.CONTINUE, 0.0)  # noqa: SLF001
+            return status
+
+        session._become = become_and_go_on  # type: ignore[method-assign]  # noqa: SLF001
+        assert len(session.continue_().hits) == 1
+        assert isinstance(session.status, Running)
 
 
 def test_a_manual_stop_is_told_from_the_end_of_a_step() -> None:

@@ -77,12 +77,16 @@ func parked() {
 	time.Sleep(10 * time.Millisecond)
 	fmt.Println("all are parked") // all wait here
 	close(gate)
+	for number := 1; number <= 3; number++ {
+		<-ready
+	}
 }
 
 func wait(number int, ready, gate chan bool) {
 	ready <- true
 	<-gate
 	fmt.Println(number)
+	ready <- true
 }
 
 // spawn runs itself as a child, which steps.
