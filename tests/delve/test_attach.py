@@ -129,13 +129,18 @@ def goes_on(process: subprocess.Popen[bytes]) -> bool:
 
 
 def stand_in_the_middle_of_a_next(client: Client) -> Session:
-    """Let another goroutine hit the breakpoint while one goes on to its next line."""
+    """Let the first goroutine go on to its next line, while it waits for those that come by.
+
+    A breakpoint that is hit by the goroutine itself would end the next, without a rest of it.
+    """
     session = Session(client)
     break_at(session.client, *PLACE)
 
     def interrupted() -> bool:
         session.continue_(timeout=LONG)
-        return session.next(timeout=LONG).next_in_progress
+        first = session.switch_goroutine(1)
+        is_parked = at(first)[0] == "gopark"
+        return is_parked and session.next(timeout=LONG).next_in_progress
 
     assert poll(interrupted, timeout=LONG)
     return session
