@@ -147,9 +147,11 @@ class Session:
     ) -> Stop:
         """Go on to the goroutine's next line, over function calls.
 
-        Hits of breakpoints on the way are given to ``on_hit`` and passed. Without it, the first
-        one ends the command with ``next_in_progress``: then ``continue_`` goes on with it, and
-        ``cancel_next`` gives it up. The stop in which the command is done may have hits, too.
+        Hits of other goroutines on the way are given to ``on_hit`` and passed. Without it, the
+        first one ends the command with ``next_in_progress``: then ``continue_`` goes on with it,
+        and ``cancel_next`` gives it up. The stop in which the command is done may have hits, too.
+        A breakpoint that the goroutine itself reaches, as in a function that it calls, ends the
+        command there: Delve gives it up then.
         """
         return self._step(api.CommandName.NEXT, on_hit, timeout)
 

@@ -343,6 +343,20 @@ class TestSteps:
         assert {hit.id for hit in hits if hit} == {other.id}
         assert len(hits) == session.client.get_breakpoint(other.id).total_hit_count
 
+    def test_next_into_a_breakpoint_of_the_same_goroutine_ends_there(
+        self, start: StartSession
+    ) -> None:
+        session = start("steps")
+        go_to(session, "// calls add")
+        session.call(lambda client: break_at(client, MAIN, "// inside of add"))
+        passed: list[Stop] = []
+        stop = session.next(on_hit=passed.append)
+        assert (stop.reason, source(stop)) == (
+            StopReason.BREAKPOINT,
+            "sum = a + b // inside of add",
+        )
+        assert (stop.next_in_progress, passed) == (False, [])
+
     def interrupted(self, start: StartSession) -> Session:
         session = start("beside")
         go_to(session, "// main begins a step")
