@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import math
 import re
@@ -12,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import api, functions
+from pytest_kdelve.delve.entries import Entries
 from pytest_kdelve.delve.sources import (
     Sources,
     excerpt,
@@ -19,7 +19,13 @@ from pytest_kdelve.delve.sources import (
     short_path,
     source_line,
 )
-from pytest_kdelve.delve.texts import end_of_block, lines_of_code, lines_with, similar_lines
+from pytest_kdelve.delve.texts import (
+    end_of_block,
+    lines_of_code,
+    lines_with,
+    similar_lines,
+    some,
+)
 from pytest_kdelve.errors import LocationError, RPCError
 
 if TYPE_CHECKING:
@@ -28,9 +34,9 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve.client import Client
 
 _FILE = re.compile(r"(?P<file>[^:]+\.(?:go|s))(?::(?P<line>\d+))?")
-_FUNCTION = re.compile(r"(?P<function>[^:\s]+?)(?::(?P<line>\d+))?")
+#: Type arguments may have spaces, as in ``Pair[string, int].Get``.
+_FUNCTION = re.compile(r"(?P<function>[^:\s\[\]]+(?:\[[^:]+\][^:\s\[\]]*)?)(?::(?P<line>\d+))?")
 _BEFORE_IMPORT_PATH = re.compile(r"^(?:.*/)?(?:staging/src|vendor)/")
-_MOST_CANDIDATES = 12
 #: How many lines before and after one without a statement are looked at.
 _NEARBY = 12
 
@@ -106,6 +112,9 @@ class Place:
 class Resolver:
     """Resolves locations in one target, which must be stopped whenever ``resolve`` is called.
 
+    It remembers what it learns of the binary, so after a restart that has built another one, make
+    another Resolver.
+
     ``substitute_path`` says where source is that is not where the compiler saw it, as in
     ``Sources``, which finds that of modules and of the standard library by itself.
     """
@@ -115,6 +124,7 @@ class Resolver:
         self._sources = Sources(
             substitute_path, go_version=lambda: client.get_version().target_go_version
         )
+        self._entries = Entries(client)
         self._lines: dict[tuple[str, int], Place | None] = {}
 
     @cached_property
@@ -135,7 +145,7 @@ class Resolver:
         """
         if location.is_file:
             return self._in_files(location, self._find_files(location))
-        return self._in_function(location, self._find_function(location))
+        return self._in_function(location, self._entries.find(location))
 
     def _find_files(self, location: Location) -> list[str]:
         wanted = path_parts(_BEFORE_IMPORT_PATH.sub("", location.name))
@@ -156,7 +166,7 @@ class Resolver:
     def _similar_files(self, name: str) -> list[str]:
         names = {parts[-1] for _, parts in self._files if parts}
         close = {name} & names or difflib.get_close_matches(name, names, n=3)
-        return _some([short_path(path) for path, parts in self._files if parts[-1] in close])
+        return some([short_path(path) for path, parts in self._files if parts[-1] in close])
 
     def _in_files(self, location: Location, files: Sequence[str]) -> Place:
         if location.at is not None:
@@ -206,7 +216,7 @@ class Resolver:
         return LocationError(
             f"{location}: the source is not on this machine, so at= cannot be looked up; give a "
             "line, or the Resolver a substitute_path (directory as compiled, directory here):",
-            candidates=_some(looked_for),
+            candidates=some(looked_for),
         )
 
     def _check_unchanged(self, location: Location, files: Iterable[str]) -> None:
@@ -220,7 +230,7 @@ class Resolver:
             raise LocationError(
                 f"{location}: the source was changed after the binary was built, so at= may find "
                 "another line than the binary's; build it again, or give a line:",
-                candidates=_some([self._sources.find(file) or file for file in changed]),
+                candidates=some([self._sources.find(file) or file for file in changed]),
             )
 
     def _with_statement(self, location: Location, file: str, line: int) -> Place:
@@ -295,27 +305,9 @@ class Resolver:
         )
         return [number for number in found if number is not None]
 
-    def _find_function(self, location: Location) -> list[str]:
-        """Return a function's full name; those of all its instances where it is generic."""
-        tail = location.name.rpartition(".")[2]
-        names = self._client.list_functions(re.escape(tail) + r"(\[.*\])?$")
-        found = functions.written(location.name, names)
-        if len(found) == 1:
-            return next(iter(found.values()))
-        if found:
-            message = f"{location} means more than one function; write more of the name:"
-            raise LocationError(message, candidates=_some(sorted(found, key=len)))
-        message = f"{location}: the binary has no such function; near it are:"
-        similar = functions.similar(location.name, self._client.list_functions())
-        raise LocationError(message, candidates=_some(similar))
-
-    def _in_function(self, location: Location, compiled: Sequence[str]) -> Place:
-        entries = self._entries(compiled)
-        entry = replace(entries[0], pcs=tuple(pc for each in entries for pc in each.pcs))
-        if entry.file == functions.AUTOGENERATED:
-            raise self._not_written(location, entry)
+    def _in_function(self, location: Location, entry: api.Location) -> Place:
         if location.at is None and location.line is None:
-            return entry
+            return self._to_place(entry)
         first, last = self._extent(entry)
         line = None if location.line is None else first + location.line
         if line is not None and line > last:
@@ -325,52 +317,13 @@ class Resolver:
             return self._with_text(location, {entry.file: range(first, last + 1)}, line)
         return self._with_statement(location, entry.file, line or first)
 
-    def _entries(self, compiled: Sequence[str]) -> list[Place]:
-        # Delve does not parse every name that it has, such as those of nested closures and of
-        # generic functions, but finds any number of them by one regular expression, which in turn
-        # needs a goroutine, so not before the start.
-        either = "|".join(re.escape(name).replace("/", r"\/") for name in compiled)
-        specs = [f"/^({either})$/"]
-        if len(compiled) == 1:
-            specs = [*compiled, *specs]
-        for spec in specs:
-            with contextlib.suppress(RPCError):
-                if found := self._client.find_location(spec):
-                    return [self._to_place(location) for location in found]
-        names = " and ".join(compiled)
-        raise LocationError(f"{names} is in the binary, but Delve finds no statement of it")
-
-    def _not_written(self, location: Location, wrapper: Place) -> LocationError:
-        """Say of a method that a type has by embedding another where it is written."""
-        called = [
-            instruction.dest_loc.function.name
-            for instruction in self._client.disassemble(wrapper.pcs[0])
-            if instruction.dest_loc and instruction.dest_loc.function
-        ]
-        method = wrapper.function.rpartition(".")[2]
-        return LocationError(
-            f"{location} is not in the source, since the compiler has added it to the type; what "
-            "it calls is:",
-            candidates=sorted(
-                {
-                    name
-                    for name in called
-                    if name.rpartition(".")[2] == method and name != wrapper.function
-                }
-            ),
-        )
-
-    def _extent(self, entry: Place) -> tuple[int, int]:
+    def _extent(self, entry: api.Location) -> tuple[int, int]:
         """Return the first and last line of a function together with its closures.
 
         The closures are functions of their own in the binary, so the end is looked up in the
         source.
         """
-        own = [
-            instruction.loc.line
-            for instruction in self._client.disassemble(entry.pcs[0])
-            if instruction.loc.file == entry.file
-        ]
+        own = self._entries.lines(entry)
         # The lowest line may be that of a function above which was inlined here.
         first, last = own[0], max(own)
         return first, end_of_block(self._sources.lines(entry.file), first, last)
@@ -385,12 +338,6 @@ class Resolver:
         files = {file: short_path(file) for file, _ in lines}
         count = Counter(files.values())
         names = {file: short if count[short] == 1 else file for file, short in files.items()}
-        return _some(
+        return some(
             [f"{names[file]}:{line}: {self._sources.line(file, line)}" for file, line in lines]
         )
-
-
-def _some(candidates: Sequence[str]) -> list[str]:
-    more = len(candidates) - _MOST_CANDIDATES
-    some = list(candidates[:_MOST_CANDIDATES])
-    return [*some, f"… and {more} more"] if more > 0 else some

@@ -59,6 +59,9 @@ def stops(client: Client, places: Sequence[Place], **fields: object) -> list[api
         ("(*Box).Get", "func (b Box[T]) Get()"),
         ("(*Box).Put", "func (b *Box[T]) Put("),
         ("main.init.1", "func init() {"),
+        ("Box[T].Get", "func (b Box[T]) Get()"),
+        ("Box[int].Get", "func (b Box[T]) Get()"),
+        ("main.(*Box[string]).Put", "func (b *Box[T]) Put("),
     ],
 )
 def test_a_function_is_the_written_one(client: Client, written: str, source: str) -> None:
@@ -85,10 +88,20 @@ def test_a_promoted_method_has_no_source_but_one_that_it_calls(
     assert caught.value.candidates == ("main.(*Inner).Whisper",)
 
 
-def test_inits_are_listed_where_none_is_meant(client: Client) -> None:
-    with pytest.raises(LocationError, match="no such function") as caught:
-        resolve(client, "main.init")
+@pytest.mark.parametrize(
+    ("written", "at"), [("main.init", None), ("main.init:1", None), ("main.init", "begin()")]
+)
+def test_inits_are_listed_where_none_is_meant(client: Client, written: str, at: str | None) -> None:
+    assert "main.init" in client.list_functions("^main"), "the compiler's, which sets variables"
+    with pytest.raises(LocationError, match="since Go numbers each init") as caught:
+        resolve(client, written, at)
     assert caught.value.candidates == ("main.init.0", "main.init.1")
+
+
+def test_a_package_without_an_init_has_none(client: Client) -> None:
+    assert "fmt.init" in client.list_functions("^fmt")
+    with pytest.raises(LocationError, match=r"no package of this name with a func init\(\)"):
+        resolve(client, "fmt.init")
 
 
 @pytest.mark.parametrize(
@@ -140,6 +153,21 @@ def test_a_line_that_is_inlined_is_hit_wherever_it_went(debug: Debug) -> None:
         assert len(place.pcs) == 3
         hits = Counter((stop.file, stop.line) for stop in stops(client, [place]))
     assert hits == {(place.file, place.line): 4}
+
+
+@pytest.mark.parametrize(
+    ("written", "at"), [("main.inlined:0", None), ("main.inlined:1", None), ("inlined", "*= 2")]
+)
+def test_there_is_nothing_inside_of_a_function_that_was_inlined(
+    debug: Debug, written: str, at: str | None
+) -> None:
+    """Its lines have to be named by the file, as the function's own would be the caller's."""
+    with debug(PROGRAM, flags=OPTIMISED).connect() as client:
+        with pytest.raises(LocationError, match="inlined wherever it is called") as caught:
+            resolve(client, written, at)
+        (candidate,) = caught.value.candidates
+        assert resolve(client, candidate).source.startswith("total ")
+        assert len(resolve(client, "main.inlined").pcs) == 3
 
 
 def test_a_closure_is_left_out_of_its_first_line_in_an_optimised_program(debug: Debug) -> None:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
         ("k8s.io/a/v2.(*B).C", Location("k8s.io/a/v2.(*B).C", is_file=False)),
         ("main.f.func1.1", Location("main.f.func1.1", is_file=False)),
         ("main.Max[int]", Location("main.Max[int]", is_file=False)),
+        ("Pair[K, V].Swap:3", Location("Pair[K, V].Swap", is_file=False, line=3)),
+        ("Set[map[string]bool].Add", Location("Set[map[string]bool].Add", is_file=False)),
+        ("Max[int].func1", Location("Max[int].func1", is_file=False)),
     ],
 )
 def test_a_location_is_a_file_or_a_function_with_a_line(text: str, location: Location) -> None:
@@ -57,6 +60,9 @@ def test_a_text_replaces_the_line_of_a_file() -> None:
         ("get.go:-1", None, "is no location"),
         ("get.go:1:2", None, "is no location"),
         ("two words", None, "is no location"),
+        ("main.Max[int", None, "is no location"),
+        ("main.Max[]", None, "is no location"),
+        ("Max[int] Min", None, "is no location"),
         (":12", None, "is no location"),
         ("get.go", None, "'get.go' names a file only; add a line, or at='text of the line'"),
         ("get.go", "  ", "'get.go': at= is empty"),
@@ -85,7 +91,7 @@ def test_a_function_is_named_by_any_suffix_at_a_boundary(suffix: str) -> None:
     assert has_suffix("k8s.io/server/v2/handlers.(*Store).Get", suffix)
 
 
-@pytest.mark.parametrize("suffix", ["et", "Store).Get", "2/handlers.(*Store).Get", "Store.Get"])
+@pytest.mark.parametrize("suffix", ["", "et", "Store).Get", "2/handlers.(*Store).Get"])
 def test_parts_of_a_functions_name_match_whole(suffix: str) -> None:
     assert not has_suffix("k8s.io/server/v2/handlers.(*Store).Get", suffix)
 
@@ -212,3 +218,14 @@ def test_a_text_is_not_looked_up_in_a_file_that_is_newer_than_the_binary(
         else:
             assert it.resolve(Location.parse("a.go", at="package a")).line == 1
         assert it.resolve(Location.parse("a.go:1")).line == 1
+
+
+def test_another_resolver_reads_source_that_was_edited_since(tmp_path: Path) -> None:
+    file = tmp_path / "a.go"
+    file.write_text("package a\nvar b int\n")
+    with resolver([str(file)]) as it:
+        assert it.resolve(Location.parse("a.go", "var b")).line == 2
+    file.write_text("package a\nvar a int\nvar b int\n")
+    with resolver([str(file)]) as it:
+        place = it.resolve(Location.parse("a.go", "var b"))
+    assert (place.line, place.source) == (3, "var b int")
