@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,13 +135,27 @@ def _escape(path: str) -> str:
     return f"{escaped}{slash}{file}"
 
 
-@functools.lru_cache(maxsize=256)
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """A file as it was when it was last written: people edit it and build again meanwhile."""
+
+    path: str
+    modified_ns: int
+    size: int
+
+
 def source_lines(path: str) -> tuple[str, ...]:
     """Return a source file's lines without their ends; empty when it cannot be read."""
     try:
-        text = Path(path).read_bytes().decode("utf-8", errors="replace")
+        status = Path(path).stat()
+        return _read(_Version(path, status.st_mtime_ns, status.st_size))
     except OSError:
         return ()
+
+
+@functools.lru_cache(maxsize=256)
+def _read(version: _Version) -> tuple[str, ...]:
+    text = Path(version.path).read_bytes().decode("utf-8", errors="replace")
     # Go ends a line at a newline only; str.splitlines would do so at a form feed, too.
     lines = text.removesuffix("\n").split("\n") if text else []
     return tuple(line.removesuffix("\r") for line in lines)

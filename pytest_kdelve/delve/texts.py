@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_MOST = 12
 _NO_CODE = ("//", "/*", "*", "package ", "import ", '"', ")")
 
 
@@ -57,3 +58,10 @@ def end_of_block(lines: Sequence[str], first: int, last: int) -> int:
     closing = opening[: len(opening) - len(opening.lstrip())] + "}"
     ends = (n for n in range(last, len(lines) + 1) if lines[n - 1].startswith(closing))
     return last if first == last else next(ends, last)
+
+
+def some(candidates: Sequence[str]) -> list[str]:
+    """Return as many of the candidates as people will read, and how many more there are."""
+    more = len(candidates) - _MOST
+    shown = list(candidates[:_MOST])
+    return [*shown, f"… and {more} more"] if more > 0 else shown

@@ -257,6 +257,19 @@ class TestStaleSource:
             with pytest.raises(LocationError, match="build it again"):
                 resolver.resolve(Location.parse("cmd/server/main.go", "is nowhere"))
 
+    def test_a_file_that_was_edited_and_built_again_is_read_again(
+        self, checkout: Checkout, debug: Debug
+    ) -> None:
+        edited = checkout.folder / "cmd" / "server" / "main.go"
+        lines = []
+        for _ in range(2):
+            with debug(checkout.build()).connect() as client:
+                place = Resolver(client).resolve(Location.parse("main.main", "// the server"))
+            assert place.source.endswith("// the server")
+            lines.append(place.line)
+            edited.write_text(f"// Edited.\n{edited.read_text()}")
+        assert lines[1] == lines[0] + 1
+
     def test_other_files_are_not_concerned(self, checkout: Checkout, debug: Debug) -> None:
         program = checkout.build()
         (checkout.folder / "cmd" / "server" / "main.go").touch()

@@ -128,6 +128,8 @@ def test_a_generic_function_is_one_place_with_an_address_for_each_shape(
     # The shapes' names are the compiler's; until Go 1.19 they end with the parameter's number.
     shape = "go.shape.int" if toolchain.go >= (1, 20) else "go.shape.int_0"
     one = resolver.resolve(Location.parse(f"main.Largest[{shape}]"))
+    for written in ("main.Largest[T]", "Largest[int]", "main.Largest[...]"):
+        assert resolver.resolve(Location.parse(written)) == entry
     assert one.pcs[0] in entry.pcs
     assert len(one.pcs) == 1
 
@@ -155,6 +157,9 @@ def test_a_line_that_begins_a_loop_over_a_function_means_the_statement_only(
         ("main.nowhere", None, "no such function", []),
         ("ounter).Add", None, "no such function", ["main.(*Counter).Add"]),
         ("wrong.closures", None, "no such function", ["main.closures"]),
+        ("clsures", None, "no such function", ["main.closures"]),
+        ("main.Lagest[int]", None, "no such function", ["main.Largest"]),
+        ("main.init", None, "no package of this name with a func init()", []),
         ("main.go", "// twice", "stands on 2 lines", ["// twice", "// twice"]),
         ("main.wraps", "// twice", "stands on 2 lines", ["// twice", "// twice"]),
         ("alike.go", "// in both", "stands on 2 lines", ["one/alike.go:", "two/alike.go:"]),

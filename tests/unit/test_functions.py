@@ -6,7 +6,17 @@ import pytest
 
 from pytest_kdelve.delve import functions
 
+SETS = ["main.(*Set[go.shape.int]).Add", "main.(*Set[go.shape.string]).Add"]
+PAIRS = [
+    "main.Pair[go.shape.int,go.shape.string].Swap",
+    "main.Pair[go.shape.string,go.shape.string].Swap",
+]
 COMPILED = [
+    *PAIRS,
+    *SETS,
+    "main.init",
+    "a.b/main.init",
+    "main.T.init",
     "sync.(*Mutex).Lock",
     "internal/sync.(*Mutex).Lock",
     "main.Value.Speak",
@@ -46,7 +56,24 @@ COMPILED = [
         ),
         ("Largest[go.shape.int]", {"main.Largest": ["main.Largest[go.shape.int]"]}),
         ("(*Box).Get", {"main.Box.Get": ["main.Box[go.shape.int].Get"]}),
-        ("Box[int].Get", {"main.Box.Get": ["main.Box[int].Get"]}),
+        ("Box[int].Get", {"main.Box.Get": ["main.Box[go.shape.int].Get"]}),
+        ("Box[T].Get", {"main.Box.Get": ["main.Box[go.shape.int].Get"]}),
+        ("(*Box[T]).Get", {"main.Box.Get": ["main.Box[go.shape.int].Get"]}),
+        ("(*Set[T]).Add", {"main.(*Set).Add": SETS}),
+        ("(*Set).Add", {"main.(*Set).Add": SETS}),
+        ("(*Set[go.shape.int]).Add", {"main.(*Set).Add": SETS[:1]}),
+        ("Set[map[string][]int].Add", {}),
+        (
+            "main.Largest[float64]",
+            {"main.Largest": ["main.Largest[go.shape.int]", "main.Largest[go.shape.string]"]},
+        ),
+        ("main.Largest[go.shape.float64]", {}),
+        ("main.run[int]", {}),
+        ("Pair[K, V].Swap", {"main.Pair.Swap": PAIRS}),
+        ("main.Pair[go.shape.int,go.shape.string].Swap", {"main.Pair.Swap": PAIRS[:1]}),
+        ("main.init", {}),
+        ("a.b/main.init", {}),
+        ("T.init", {"main.T.init": ["main.T.init"]}),
         ("Optimised.Get", {"main.Optimised.Get": ["main.Optimised[int].Get"]}),
         ("Value.Spea", {}),
     ],
@@ -58,8 +85,10 @@ def test_what_the_compiler_added_is_left_out(wanted: str, found: dict[str, list[
 @pytest.mark.parametrize(
     ("wanted", "similar"),
     [
-        ("main.init", ["main.init.0", "main.init.1"]),
         ("main.rum", ["main.run"]),
+        ("rum", ["main.run"]),
+        ("rum[int]", ["main.run"]),
+        ("main.Lagest[int]", ["main.Largest"]),
         ("wrong.run", ["main.run"]),
         ("Value.Speek", ["main.Value.Speak"]),
         ("main.run.xyzzy", ["main.run.func1"]),
@@ -68,6 +97,28 @@ def test_what_the_compiler_added_is_left_out(wanted: str, found: dict[str, list[
 )
 def test_functions_of_a_similar_name(wanted: str, similar: list[str]) -> None:
     assert functions.similar(wanted, COMPILED) == similar
+
+
+@pytest.mark.parametrize("wanted", ["main.init", "init"])
+def test_each_init_has_a_number(wanted: str) -> None:
+    assert functions.inits(wanted, COMPILED) == ["main.init.0", "main.init.1"]
+    assert functions.inits(wanted, ["main.init", "main.run.0", "main.T.init"]) == []
+
+
+@pytest.mark.parametrize(
+    ("function", "is_method"),
+    [
+        ("a.b/main.(*T).M", True),
+        ("main.T.M", True),
+        ("main.T[a.b/c.D].M", True),
+        ("main.F[a.b/c.D]", False),
+        ("a.b/main.init", False),
+        ("type:.eq.main.T", False),
+        ("type..eq.main.T", False),
+    ],
+)
+def test_what_the_compiler_added_is_a_method_or_not(function: str, *, is_method: bool) -> None:
+    assert functions.is_method(function) is is_method
 
 
 def test_a_closure_is_inside_of_its_function() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,6 +45,20 @@ def test_a_line_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert [sources.source_line(str(file), line) for line in (-1, 0, 2)] == ["", "", ""]
     assert sources.source_lines(str(tmp_path / "none.go")) == ()
     assert sources.source_lines(str(tmp_path)) == (), "a folder is no file"
+
+
+@pytest.mark.parametrize("text", ["// new\n", "// another\n"], ids=["same size", "same time"])
+def test_a_file_is_read_again_when_it_was_written_again(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "a.go"
+    file.write_text("// old\n")
+    status = file.stat()
+    assert sources.source_lines(str(file)) == ("// old",)
+    file.write_text(text)
+    modified = status.st_mtime_ns + (file.stat().st_size == status.st_size)
+    os.utime(file, ns=(modified, modified))
+    assert sources.source_lines(str(file)) == (text.strip(),)
+    file.unlink()
+    assert sources.source_lines(str(file)) == ()
 
 
 def test_an_excerpt_marks_its_line_and_ends_with_the_file(tmp_path: Path) -> None:

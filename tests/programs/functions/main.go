@@ -56,6 +56,15 @@ func init() {
 	order = append(order, "second") // the second init
 }
 
+var started = begin() // sets a variable
+
+var counted = begin() + 1 // sets another variable
+
+//go:noinline
+func begin() int {
+	return len(order)
+}
+
 func deferring() (result int) {
 	defer func() { // begins a deferred closure
 		result++ // inside of the deferred closure
