@@ -149,6 +149,15 @@ func kinds() {
 }
 
 //go:noinline
+func far() {
+	replicas, ready := int32(3), true
+	nested := map[string]any{"spec": map[string]any{"replicas": int64(3), "ready": true}}
+	byAny := map[string]any{"keys": map[any]int{2: 1, true: 2, 1.5: 3}}
+	behind := []any{[]*int32{&replicas}, []*bool{&ready}, []any{[]any{2.5, 1 + 2i}}}
+	use(nested, byAny, behind, replicas, ready) // stop in far
+}
+
+//go:noinline
 func keep[T any](value T) T {
 	kept := []T{value}
 	return kept[0] // stop in keep
@@ -194,6 +203,8 @@ func main() {
 	case "kinds":
 		kinds()
 		use(keep(Pair[int, string]{1, "one"}), keep[error](nil))
+	case "far":
+		far()
 	case "endless":
 		endless()
 	case "goroutines":
