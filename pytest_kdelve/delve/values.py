@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _CONSTANT = re.compile(r"(?P<name>.+) \((?P<number>-?\d+)\)")
 _INTEGERS = range(Kind.INT, Kind.UINTPTR + 1)
+_NOWHERE = "Delve did not find what the interface holds"
 _LOST = "this Delve sends no bytes that are not UTF-8; its bytes must be loaded"
 
 
@@ -193,8 +194,8 @@ def to_python(variable: Variable) -> object:
 
 
 def _convert(variable: Variable, level: int) -> object:
-    if variable.unreadable:
-        return Unreadable(variable.unreadable)
+    if reason := completeness.why_unreadable(variable):
+        return Unreadable(reason)
     if completeness.is_address_only(variable):
         return Incomplete(None, variable.len)
     try:
@@ -282,6 +283,13 @@ def _string(variable: Variable) -> object:
         return data
 
 
+def _bool(variable: Variable) -> object:
+    # Anything else is not false: Delve 1.9.1 gives no value for what is nowhere.
+    if variable.value not in {"true", "false"}:
+        raise ValueError
+    return variable.value == "true"
+
+
 def _is_nil(variable: Variable) -> bool:
     return variable.base == NIL_ADDRESS and variable.len == 0
 
@@ -331,7 +339,8 @@ def _dynamic(variable: Variable, values: list[object]) -> object:
     children = variable.children
     if not children or (children[0].kind == Kind.INVALID and children[0].addr == NIL_ADDRESS):
         return None
-    return values[0]
+    # Only nil has no address there. Delve reads nothing at 0, which looks like an empty struct.
+    return values[0] if children[0].addr or children[0].unreadable else Unreadable(_NOWHERE)
 
 
 def _function(variable: Variable) -> object:
@@ -340,7 +349,7 @@ def _function(variable: Variable) -> object:
 
 _SCALARS: Mapping[int, Callable[[Variable], object]] = {
     **dict.fromkeys(_INTEGERS, _integer),
-    Kind.BOOL: lambda variable: variable.value == "true",
+    Kind.BOOL: _bool,
     Kind.FLOAT32: _float,
     Kind.FLOAT64: _float,
     Kind.COMPLEX64: _complex,

@@ -311,6 +311,10 @@ UNREADABLE = {
         length=2,
         value="unknown",
     ),
+    "no bool": variable(Kind.BOOL, "", type="bool"),
+    "interface of Delve 1.9": container(
+        Kind.INTERFACE, variable(Kind.STRUCT, addr=0, type="main.T"), length=0
+    ),
     "no address": variable(Kind.UNSAFE_POINTER, "?"),
     "pointer of Delve 1.9": container(
         Kind.POINTER, variable(Kind.STRUCT, addr=0, unreadable="input/output error"), length=0
