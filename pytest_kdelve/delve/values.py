@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _CONSTANT = re.compile(r"(?P<name>.+) \((?P<number>-?\d+)\)")
 _INTEGERS = range(Kind.INT, Kind.UINTPTR + 1)
+_ARGUMENTS = VariableFlags.ARGUMENT | VariableFlags.RETURN_ARGUMENT
 _NOWHERE = "Delve did not find what the interface holds"
 _LOST = "this Delve sends no bytes that are not UTF-8; its bytes must be loaded"
 
@@ -210,7 +211,11 @@ def _convert(variable: Variable, level: int) -> object:
 
 
 def by_name(variables: Iterable[Variable] | None) -> dict[str, object]:
-    """Return values by name; of several with one name, the one that is visible in the frame."""
+    """Return values by name; of several with one name, the one that is visible in the frame.
+
+    Give locals and arguments together: Delve has an argument or a result that escaped to the heap
+    among the locals, and only a hidden copy, which may be outdated, among the arguments.
+    """
     return {
         variable.name: to_python(variable)
         for variable in variables or ()
@@ -221,13 +226,22 @@ def by_name(variables: Iterable[Variable] | None) -> dict[str, object]:
 def shadowed(variables: Iterable[Variable] | None) -> tuple[Shadowed, ...]:
     """Return those that ``by_name`` has not, since another one of the name hides them.
 
-    They come in Delve's order: of one name, the outermost first.
+    They come in Delve's order: of one name, the outermost first. Of an argument that escaped,
+    the copy is left out where the locals are given, too.
     """
+    given = list(variables or ())
+    escaped = {_declaration(v) for v in given if v.flags & VariableFlags.ESCAPED}
     return tuple(
         Shadowed(variable.name, to_python(variable), variable.decl_line)
-        for variable in variables or ()
-        if _is_nameable(variable) and variable.flags & VariableFlags.SHADOWED
+        for variable in given
+        if _is_nameable(variable)
+        and variable.flags & VariableFlags.SHADOWED
+        and not (variable.flags & _ARGUMENTS and _declaration(variable) in escaped)
     )
+
+
+def _declaration(variable: Variable) -> tuple[str, int]:
+    return variable.name, variable.decl_line
 
 
 def _is_nameable(variable: Variable) -> bool:

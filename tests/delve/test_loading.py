@@ -92,6 +92,11 @@ def kinds(start: Start) -> Client:
 
 
 @pytest.fixture(scope="module")
+def escapes(start: Start) -> Client:
+    return start("escapes")
+
+
+@pytest.fixture(scope="module")
 def far(start: Start) -> Client:
     return start("far")
 
@@ -236,6 +241,19 @@ def test_of_variables_with_one_name_the_shadowed_ones_are_listed(kinds: Client) 
         Shadowed("value", 2, inner.line),
     )
     assert 0 < outer.line < inner.line
+
+
+def test_what_escaped_is_not_shadowed_by_itself(escapes: Client) -> None:
+    """It is among the locals, and a copy of it that Delve hides among the arguments."""
+    outer = [*escapes.list_function_args(HERE, LOAD), *variables(escapes)]
+    assert by_name(outer) == {"argument": 2, "result": {"s": "result"}}
+    assert shadowed(outer) == ()
+    break_at(escapes, "huge/main.go", "// stop in its block")
+    escapes.continue_()
+    inner = [*escapes.list_function_args(HERE, LOAD), *variables(escapes)]
+    assert by_name(inner) == {"argument": 2, "result": 7}
+    [hidden] = shadowed(inner)
+    assert (hidden.name, hidden.value) == ("result", {"s": "result"})
 
 
 def test_a_time_is_its_instant(kinds: Client) -> None:

@@ -372,6 +372,17 @@ def test_shadowed_has_the_variables_that_another_one_hides() -> None:
     assert shadowed([inner]) == shadowed(None) == ()
 
 
+def test_an_argument_that_escaped_is_not_shadowed_by_itself() -> None:
+    hidden = VariableFlags.RETURN_ARGUMENT | VariableFlags.SHADOWED
+    copied = variable(Kind.INT, "0", name="x", flags=hidden, decl_line=3)
+    moved = variable(Kind.INT, "1", name="x", flags=VariableFlags.ESCAPED, decl_line=3)
+    assert shadowed([copied, moved]) == shadowed([moved, copied]) == ()
+    inner = variable(Kind.INT, "2", name="x", flags=VariableFlags.ESCAPED, decl_line=5)
+    assert shadowed([copied, inner]) == (Shadowed("x", 0, 3),)
+    moved.flags |= VariableFlags.SHADOWED
+    assert shadowed([copied, moved, inner]) == (Shadowed("x", 1, 3),)
+
+
 class TestTime:
     @staticmethod
     def time(wall: int, ext: int) -> Time:

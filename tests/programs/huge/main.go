@@ -148,6 +148,22 @@ func kinds() {
 		generic, method, value)
 }
 
+var kept any
+
+// escapes has an argument and a result that are on the heap.
+//
+//go:noinline
+func escapes(argument int) (result error) {
+	defer func() { kept = []any{&argument, &result} }()
+	argument, result = 2, errors.New("result")
+	if argument > 1 {
+		use(argument) // stop in escapes
+		result := 7
+		use(result) // stop in its block
+	}
+	return result
+}
+
 //go:noinline
 func far() {
 	replicas, ready := int32(3), true
@@ -203,6 +219,8 @@ func main() {
 	case "kinds":
 		kinds()
 		use(keep(Pair[int, string]{1, "one"}), keep[error](nil))
+	case "escapes":
+		use(escapes(1))
 	case "far":
 		far()
 	case "endless":
