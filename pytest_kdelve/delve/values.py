@@ -66,7 +66,9 @@ class Constant(int):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
-            return "|".join(map(self._without_package, other.split("|"))) == self.name
+            # Delve says them in the order of their numbers, which need not be that of the source.
+            parts = set(map(self._without_package, other.split("|")))
+            return parts == set(self.name.split("|"))
         return int(self) == other
 
     def _without_package(self, name: str) -> str:

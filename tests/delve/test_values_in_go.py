@@ -177,6 +177,12 @@ def test_what_cannot_be_read_is_unreadable(frame: Mapping[str, Any]) -> None:
     assert frame["wrong"] != {"X": frame["argument"]}
 
 
+def test_a_combination_of_constants_equals_its_names_in_any_order(
+    frame: Mapping[str, Any],
+) -> None:
+    assert frame["modes"] == "Write|Read" == frame["modes"] == "Read|Write"
+
+
 def test_a_time_is_a_struct(frame: Mapping[str, Any]) -> None:
     assert frame["moment"].loc is None
 

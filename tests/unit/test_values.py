@@ -201,9 +201,9 @@ class TestConstant:
         assert equals == (False, False)
 
     def test_a_combination_equals_all_of_its_names_only(self) -> None:
-        same = ("Read|Write", "main.Read|main.Write", 3)
-        others = ("Write", "Write|Read", "Read", 2)
-        assert [self.combined == each for each in (*same, *others)] == [True] * 3 + [False] * 4
+        same = ("Read|Write", "Write|Read", "main.Read|main.Write", 3)
+        others = ("Write", "Write|Red", "Read", 2)
+        assert [self.combined == each for each in (*same, *others)] == [True] * 4 + [False] * 4
 
     def test_it_is_a_number(self) -> None:
         assert isinstance(self.constant, Constant)
