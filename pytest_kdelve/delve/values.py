@@ -30,20 +30,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from pytest_kdelve.delve import completeness
 from pytest_kdelve.delve.api import Kind, Variable, VariableFlags
 from pytest_kdelve.delve.completeness import DEEPEST, NIL_ADDRESS
+from pytest_kdelve.delve.structs import Struct, Time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _CONSTANT = re.compile(r"(?P<name>.+) \((?P<number>-?\d+)\)")
 _INTEGERS = range(Kind.INT, Kind.UINTPTR + 1)
-_ARGUMENTS = VariableFlags.ARGUMENT | VariableFlags.RETURN_ARGUMENT
 _NOWHERE = "Delve did not find what the interface holds"
+_ARGUMENTS = VariableFlags.ARGUMENT | VariableFlags.RETURN_ARGUMENT
 _LOST = "this Delve sends no bytes that are not UTF-8; its bytes must be loaded"
 
 
@@ -84,80 +84,6 @@ class Constant(int):
     def __repr__(self) -> str:
         # The number first: for types such as time.Duration any constant of that value is named.
         return f"{int(self)} ({self.name})"
-
-
-class Struct(Mapping[str, object]):
-    """A Go struct: its fields as items and attributes.
-
-    It equals a mapping whose items are all among its fields, with equal values.
-    """
-
-    __slots__ = ("_fields", "_type")
-
-    def __init__(self, type_: str, fields: Mapping[str, object]) -> None:
-        self._type = type_
-        self._fields = dict(fields)
-
-    def __getitem__(self, field: str) -> object:
-        return self._fields[field]
-
-    def __getattr__(self, field: str) -> object:
-        # Copying asks for special methods before there are fields, hence for _fields here, too.
-        if field in {"_fields", "_type"}:
-            raise AttributeError(field)
-        try:
-            return self._fields[field]
-        except KeyError:
-            message = f"{self._type} has no field {field!r}; it has {', '.join(self._fields)}"
-            raise AttributeError(message) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        return all(field in self and self[field] == value for field, value in other.items())
-
-    # It equals mappings of fewer fields, so no hash would keep the promise that equals hash alike.
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{field}: {value!r}" for field, value in self._fields.items())
-        return f"{self._type.rpartition('/')[2]}{{{fields}}}"
-
-
-class Time(Struct):
-    """A Go ``time.Time``: its fields, and the ``datetime`` of the same instant equals it."""
-
-    __slots__ = ()
-
-    @property
-    def utc(self) -> datetime | None:
-        """The instant in UTC, cut to microseconds; None outside of Python's years 1 to 9999."""
-        wall, ext = self._fields.get("wall"), self._fields.get("ext")
-        if not isinstance(wall, int) or not isinstance(ext, int):
-            return None
-        # As in Go's time/time.go: with a monotonic clock, wall has the seconds since 1885.
-        has_monotonic = wall >> 63
-        seconds = wall >> 30 & (1 << 33) - 1 if has_monotonic else ext
-        nanoseconds = wall & (1 << 30) - 1
-        try:
-            since = timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
-            return datetime(1885 if has_monotonic else 1, 1, 1, tzinfo=UTC) + since
-        except OverflowError:
-            return None
-
-    def __eq__(self, other: object) -> bool:
-        return self.utc == other if isinstance(other, datetime) else super().__eq__(other)
-
-    __hash__ = None
-
-    def __repr__(self) -> str:
-        return f"{self._type}({self.utc.isoformat()})" if self.utc else super().__repr__()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -333,7 +259,7 @@ def _map(variable: Variable, elements: list[object]) -> object:
 def _hashable(key: object) -> object:
     """Return a map's key as a dict's: an array or a struct is the tuple of its values."""
     if isinstance(key, Mapping):
-        return tuple(map(_hashable, key.values()))
+        return tuple(_hashable(key[field]) for field in key)
     return tuple(map(_hashable, key)) if isinstance(key, list) else key
 
 
