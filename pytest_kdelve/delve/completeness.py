@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from pytest_kdelve.delve.api import Kind, Variable
+from pytest_kdelve.delve.pieces import has_lost_parts
 
 NIL_ADDRESS = 0
 #: How many values within each other are loaded and have a Python form, pointers and interfaces
@@ -19,6 +20,7 @@ _COUNTED = frozenset({Kind.ARRAY, Kind.SLICE, Kind.STRUCT})
 #: ``max_string_len`` of a breakpoint's variables, and of ``loading.Limits``.
 _USUAL_LIMITS = frozenset({64, 64 * 1024})
 _BYTES = re.compile(r"\[\d*\]uint8")
+_LOST_PARTS = "parts of it are optimised away, or not where Delve reads them"
 
 
 def is_complete(variable: Variable, depth: int) -> bool:
@@ -39,11 +41,16 @@ def is_complete(variable: Variable, depth: int) -> bool:
 
 def is_whole(variable: Variable) -> bool:
     """Whether nothing is missing of a value itself, whatever is missing within its parts."""
-    if variable.unreadable:
+    if why_unreadable(variable):
         return True
     if is_address_only(variable) or has_lost_bytes(variable) or _may_be_cut(variable):
         return False
     return variable.len <= loaded(variable)
+
+
+def why_unreadable(variable: Variable) -> str:
+    """Return why a value could not be read, nothing where it could."""
+    return variable.unreadable or (_LOST_PARTS if has_lost_parts(variable) else "")
 
 
 def loaded(variable: Variable) -> int:
@@ -59,7 +66,7 @@ def loaded(variable: Variable) -> int:
 
 def depth_of_parts(variable: Variable, depth: int) -> int | None:
     """Return the depth that is left for what is within a value, None where that is too deep."""
-    if variable.unreadable or variable.kind in _WITHOUT_PARTS:
+    if why_unreadable(variable) or variable.kind in _WITHOUT_PARTS:
         return None
     if variable.kind in _FOLLOWED:
         return depth

@@ -114,7 +114,7 @@ class _Part:
             return
         self.variable.children = list(map(copy.copy, children))
         for child in self.variable.children:
-            if child.kind not in _PLAIN:
+            if child.kind not in _PLAIN or completeness.is_address_only(child):
                 yield _Part(child, depth, self.level + 1, self)
 
 

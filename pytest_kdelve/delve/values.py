@@ -30,18 +30,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from pytest_kdelve.delve import completeness
 from pytest_kdelve.delve.api import Kind, Variable, VariableFlags
 from pytest_kdelve.delve.completeness import DEEPEST, NIL_ADDRESS
+from pytest_kdelve.delve.structs import Struct, Time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 _CONSTANT = re.compile(r"(?P<name>.+) \((?P<number>-?\d+)\)")
 _INTEGERS = range(Kind.INT, Kind.UINTPTR + 1)
+_NOWHERE = "Delve did not find what the interface holds"
+_ARGUMENTS = VariableFlags.ARGUMENT | VariableFlags.RETURN_ARGUMENT
 _LOST = "this Delve sends no bytes that are not UTF-8; its bytes must be loaded"
 
 
@@ -64,7 +66,9 @@ class Constant(int):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, str):
-            return "|".join(map(self._without_package, other.split("|"))) == self.name
+            # Delve says them in the order of their numbers, which need not be that of the source.
+            parts = set(map(self._without_package, other.split("|")))
+            return parts == set(self.name.split("|"))
         return int(self) == other
 
     def _without_package(self, name: str) -> str:
@@ -80,80 +84,6 @@ class Constant(int):
     def __repr__(self) -> str:
         # The number first: for types such as time.Duration any constant of that value is named.
         return f"{int(self)} ({self.name})"
-
-
-class Struct(Mapping[str, object]):
-    """A Go struct: its fields as items and attributes.
-
-    It equals a mapping whose items are all among its fields, with equal values.
-    """
-
-    __slots__ = ("_fields", "_type")
-
-    def __init__(self, type_: str, fields: Mapping[str, object]) -> None:
-        self._type = type_
-        self._fields = dict(fields)
-
-    def __getitem__(self, field: str) -> object:
-        return self._fields[field]
-
-    def __getattr__(self, field: str) -> object:
-        # Copying asks for special methods before there are fields, hence for _fields here, too.
-        if field in {"_fields", "_type"}:
-            raise AttributeError(field)
-        try:
-            return self._fields[field]
-        except KeyError:
-            message = f"{self._type} has no field {field!r}; it has {', '.join(self._fields)}"
-            raise AttributeError(message) from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Mapping):
-            return NotImplemented
-        return all(field in self and self[field] == value for field, value in other.items())
-
-    # It equals mappings of fewer fields, so no hash would keep the promise that equals hash alike.
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        fields = ", ".join(f"{field}: {value!r}" for field, value in self._fields.items())
-        return f"{self._type.rpartition('/')[2]}{{{fields}}}"
-
-
-class Time(Struct):
-    """A Go ``time.Time``: its fields, and the ``datetime`` of the same instant equals it."""
-
-    __slots__ = ()
-
-    @property
-    def utc(self) -> datetime | None:
-        """The instant in UTC, cut to microseconds; None outside of Python's years 1 to 9999."""
-        wall, ext = self._fields.get("wall"), self._fields.get("ext")
-        if not isinstance(wall, int) or not isinstance(ext, int):
-            return None
-        # As in Go's time/time.go: with a monotonic clock, wall has the seconds since 1885.
-        has_monotonic = wall >> 63
-        seconds = wall >> 30 & (1 << 33) - 1 if has_monotonic else ext
-        nanoseconds = wall & (1 << 30) - 1
-        try:
-            since = timedelta(seconds=seconds, microseconds=nanoseconds // 1000)
-            return datetime(1885 if has_monotonic else 1, 1, 1, tzinfo=UTC) + since
-        except OverflowError:
-            return None
-
-    def __eq__(self, other: object) -> bool:
-        return self.utc == other if isinstance(other, datetime) else super().__eq__(other)
-
-    __hash__ = None
-
-    def __repr__(self) -> str:
-        return f"{self._type}({self.utc.isoformat()})" if self.utc else super().__repr__()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,8 +123,8 @@ def to_python(variable: Variable) -> object:
 
 
 def _convert(variable: Variable, level: int) -> object:
-    if variable.unreadable:
-        return Unreadable(variable.unreadable)
+    if reason := completeness.why_unreadable(variable):
+        return Unreadable(reason)
     if completeness.is_address_only(variable):
         return Incomplete(None, variable.len)
     try:
@@ -209,7 +139,11 @@ def _convert(variable: Variable, level: int) -> object:
 
 
 def by_name(variables: Iterable[Variable] | None) -> dict[str, object]:
-    """Return values by name; of several with one name, the one that is visible in the frame."""
+    """Return values by name; of several with one name, the one that is visible in the frame.
+
+    Give locals and arguments together: Delve has an argument or a result that escaped to the heap
+    among the locals, and only a hidden copy, which may be outdated, among the arguments.
+    """
     return {
         variable.name: to_python(variable)
         for variable in variables or ()
@@ -220,13 +154,22 @@ def by_name(variables: Iterable[Variable] | None) -> dict[str, object]:
 def shadowed(variables: Iterable[Variable] | None) -> tuple[Shadowed, ...]:
     """Return those that ``by_name`` has not, since another one of the name hides them.
 
-    They come in Delve's order: of one name, the outermost first.
+    They come in Delve's order: of one name, the outermost first. Of an argument that escaped,
+    the copy is left out where the locals are given, too.
     """
+    given = list(variables or ())
+    escaped = {_declaration(v) for v in given if v.flags & VariableFlags.ESCAPED}
     return tuple(
         Shadowed(variable.name, to_python(variable), variable.decl_line)
-        for variable in variables or ()
-        if _is_nameable(variable) and variable.flags & VariableFlags.SHADOWED
+        for variable in given
+        if _is_nameable(variable)
+        and variable.flags & VariableFlags.SHADOWED
+        and not (variable.flags & _ARGUMENTS and _declaration(variable) in escaped)
     )
+
+
+def _declaration(variable: Variable) -> tuple[str, int]:
+    return variable.name, variable.decl_line
 
 
 def _is_nameable(variable: Variable) -> bool:
@@ -282,6 +225,13 @@ def _string(variable: Variable) -> object:
         return data
 
 
+def _bool(variable: Variable) -> object:
+    # Anything else is not false: Delve 1.9.1 gives no value for what is nowhere.
+    if variable.value not in {"true", "false"}:
+        raise ValueError
+    return variable.value == "true"
+
+
 def _is_nil(variable: Variable) -> bool:
     return variable.base == NIL_ADDRESS and variable.len == 0
 
@@ -309,7 +259,7 @@ def _map(variable: Variable, elements: list[object]) -> object:
 def _hashable(key: object) -> object:
     """Return a map's key as a dict's: an array or a struct is the tuple of its values."""
     if isinstance(key, Mapping):
-        return tuple(map(_hashable, key.values()))
+        return tuple(_hashable(key[field]) for field in key)
     return tuple(map(_hashable, key)) if isinstance(key, list) else key
 
 
@@ -331,7 +281,8 @@ def _dynamic(variable: Variable, values: list[object]) -> object:
     children = variable.children
     if not children or (children[0].kind == Kind.INVALID and children[0].addr == NIL_ADDRESS):
         return None
-    return values[0]
+    # Only nil has no address there. Delve reads nothing at 0, which looks like an empty struct.
+    return values[0] if children[0].addr or children[0].unreadable else Unreadable(_NOWHERE)
 
 
 def _function(variable: Variable) -> object:
@@ -340,7 +291,7 @@ def _function(variable: Variable) -> object:
 
 _SCALARS: Mapping[int, Callable[[Variable], object]] = {
     **dict.fromkeys(_INTEGERS, _integer),
-    Kind.BOOL: lambda variable: variable.value == "true",
+    Kind.BOOL: _bool,
     Kind.FLOAT32: _float,
     Kind.FLOAT64: _float,
     Kind.COMPLEX64: _complex,

@@ -92,7 +92,7 @@ class Outcome:
 def _depth(expected: object) -> int:
     """Return how many containers an expected value has within each other, and at least 1."""
     if isinstance(expected, Mapping):
-        return 1 + max(map(_depth, expected.values()), default=0)
+        return 1 + max((_depth(expected[key]) for key in expected), default=0)
     if isinstance(expected, list | tuple):
         return 1 + max(map(_depth, expected), default=0)
     return 1

@@ -91,6 +91,16 @@ def kinds(start: Start) -> Client:
     return start("kinds")
 
 
+@pytest.fixture(scope="module")
+def escapes(start: Start) -> Client:
+    return start("escapes")
+
+
+@pytest.fixture(scope="module")
+def far(start: Start) -> Client:
+    return start("far")
+
+
 def variables(client: Client) -> Sequence[api.Variable]:
     return client.list_local_vars(HERE, LOAD)
 
@@ -132,6 +142,30 @@ def test_a_value_without_an_address_is_not_said_to_be_whole(
     assert isinstance(found, Incomplete)
     assert found.value == b"\xff\xfe" * 32
     assert found.length == (64 if toolchain.delve < (1, 22) else 5000)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("nested", {"spec": {"replicas": 3, "ready": True}}),
+        ("byAny", {"keys": {2: 1, True: 2, 1.5: 3}}),
+        ("behind", [[3], [True], [[2.5, 1 + 2j]]]),
+    ],
+)
+def test_numbers_behind_pointers_and_in_interfaces_are_loaded(
+    far: Client, name: str, expected: object
+) -> None:
+    assert not is_complete(variable(far, name), 8)
+    found = load_whole(far, variable(far, name), HERE, Limits(depth=8))
+    assert is_complete(found, 8)
+    assert to_python(found) == expected
+
+
+@pytest.mark.parametrize(("expression", "expected"), [("&replicas", 3), ("&ready", True)])
+def test_the_address_of_a_number_is_followed(
+    far: Client, expression: str, expected: object
+) -> None:
+    assert to_python(evaluate(far, expression, HERE)) == expected
 
 
 def test_what_exceeds_the_limits_stays_incomplete(parts: Client) -> None:
@@ -207,6 +241,19 @@ def test_of_variables_with_one_name_the_shadowed_ones_are_listed(kinds: Client) 
         Shadowed("value", 2, inner.line),
     )
     assert 0 < outer.line < inner.line
+
+
+def test_what_escaped_is_not_shadowed_by_itself(escapes: Client) -> None:
+    """It is among the locals, and a copy of it that Delve hides among the arguments."""
+    outer = [*escapes.list_function_args(HERE, LOAD), *variables(escapes)]
+    assert by_name(outer) == {"argument": 2, "result": {"s": "result"}}
+    assert shadowed(outer) == ()
+    break_at(escapes, "huge/main.go", "// stop in its block")
+    escapes.continue_()
+    inner = [*escapes.list_function_args(HERE, LOAD), *variables(escapes)]
+    assert by_name(inner) == {"argument": 2, "result": 7}
+    [hidden] = shadowed(inner)
+    assert (hidden.name, hidden.value) == ("result", {"s": "result"})
 
 
 def test_a_time_is_its_instant(kinds: Client) -> None:

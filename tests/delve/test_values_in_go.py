@@ -10,7 +10,8 @@ import pytest
 
 from pytest_kdelve.delve import api
 from pytest_kdelve.delve.loading import evaluate
-from pytest_kdelve.delve.values import Incomplete, Struct, Unreadable, by_name, to_python
+from pytest_kdelve.delve.structs import Struct
+from pytest_kdelve.delve.values import Incomplete, Unreadable, by_name, to_python
 from pytest_kdelve.errors import RPCError
 from tests.delve.conftest import BuildProgram, break_at, debugging
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 HERE = api.EvalScope()
 LOAD = api.LoadConfig(max_variable_recurse=3)
 
-EXPECTED = {
+EXPECTED: dict[str, Any] = {
     "yes": True,
     "no": False,
     "small": -128,
@@ -64,6 +65,8 @@ EXPECTED = {
     "named": {"Name": "outer", "Next": {"Name": "inner", "Next": None}, "hidden": False},
     "ring": {"Name": "ring", "Next": {"Name": "ring", "Next": {"Name": "ring"}}},
     "lock": {},
+    "keyed": {"items": [1], "keys": 2, "values": "v", "get": True, "_type": "t", "_fields": "f"},
+    "emptyBoxed": {},
     "twice": {"X": 5, "Y": 6},
     "shape": {"X": 3, "Y": 4},
     "anything": 42,
@@ -108,7 +111,7 @@ def frame(client: Client) -> Mapping[str, Any]:
 def parts(value: object) -> Iterator[object]:
     """Yield a value, and what it consists of."""
     yield value
-    inner = value.values() if isinstance(value, Mapping) else value
+    inner = [value[key] for key in value] if isinstance(value, Mapping) else value
     if isinstance(inner, Iterable) and not isinstance(inner, str | bytes):
         for part in inner:
             yield from parts(part)
@@ -175,6 +178,17 @@ def test_what_cannot_be_read_is_unreadable(frame: Mapping[str, Any]) -> None:
     assert isinstance(frame["wild"], Unreadable), "an infinite complex number is not (0+0j)"
     assert isinstance(frame["wrong"].X, Unreadable)
     assert frame["wrong"] != {"X": frame["argument"]}
+
+
+def test_a_field_is_an_attribute_whatever_its_name(frame: Mapping[str, Any]) -> None:
+    keyed = frame["keyed"]
+    assert {name: getattr(keyed, name) for name in keyed} == EXPECTED["keyed"]
+
+
+def test_a_combination_of_constants_equals_its_names_in_any_order(
+    frame: Mapping[str, Any],
+) -> None:
+    assert frame["modes"] == "Write|Read" == frame["modes"] == "Read|Write"
 
 
 def test_a_time_is_a_struct(frame: Mapping[str, Any]) -> None:

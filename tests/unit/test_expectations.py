@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_kdelve.delve.values import Constant, Incomplete, Struct, Unreadable
+from pytest_kdelve.delve.structs import Struct
+from pytest_kdelve.delve.values import Constant, Incomplete, Unreadable
 from pytest_kdelve.hits.expectations import Outcome, judge
 from tests.unit.builders import PLACE, expect, make_hit
 
@@ -216,6 +217,7 @@ def test_hits_of_others_are_kept_apart() -> None:
         ({"a": 1}, 2),
         ([1, (2, 3)], 3),
         ({"a": {"b": [1]}, "c": 1}, 4),
+        (Struct("main.Keyed", {"values": [1]}), 3),
     ],
     ids=str,
 )

@@ -230,6 +230,21 @@ def test_a_value_is_loaded_within_others_of_any_kind() -> None:
     assert given == before, "what was given is as it was"
 
 
+def test_numbers_of_which_delve_said_only_where_they_are_are_loaded() -> None:
+    """As it does below its depth, within interfaces and behind pointers, keys of a map too."""
+    far = {"only_addr": True, "value": ""}
+    key = variable(Kind.INTERFACE, "any", children=[variable(Kind.INT, "int", addr=0x3000, **far)])
+    value = pointer(variable(Kind.BOOL, "bool", addr=0x4000, **far))
+    given = variable(Kind.MAP, "map[any]*bool", children=[key, value], len=1)
+    values = {
+        '(*(*"int")(0x3000))': number(5),
+        '(*(*"bool")(0x4000))': variable(Kind.BOOL, "bool", value="true"),
+    }
+    found = FakeClient(values=values).load(given, depth=1)
+    assert to_python(found) == {5: True}
+    assert is_complete(found, 1)
+
+
 @pytest.mark.parametrize(
     ("type_", "quoted"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+import pprint
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,12 +14,11 @@ import pytest
 
 from pytest_kdelve.delve.api import Kind, Variable, VariableFlags
 from pytest_kdelve.delve.completeness import DEEPEST, is_complete
+from pytest_kdelve.delve.structs import Struct, Time
 from pytest_kdelve.delve.values import (
     Constant,
     Incomplete,
     Shadowed,
-    Struct,
-    Time,
     Unreadable,
     by_name,
     shadowed,
@@ -201,9 +201,9 @@ class TestConstant:
         assert equals == (False, False)
 
     def test_a_combination_equals_all_of_its_names_only(self) -> None:
-        same = ("Read|Write", "main.Read|main.Write", 3)
-        others = ("Write", "Write|Read", "Read", 2)
-        assert [self.combined == each for each in (*same, *others)] == [True] * 3 + [False] * 4
+        same = ("Read|Write", "Write|Read", "main.Read|main.Write", 3)
+        others = ("Write", "Write|Red", "Read", 2)
+        assert [self.combined == each for each in (*same, *others)] == [True] * 4 + [False] * 4
 
     def test_it_is_a_number(self) -> None:
         assert isinstance(self.constant, Constant)
@@ -260,6 +260,29 @@ class TestStruct:
         assert copy.deepcopy(self.struct) == self.struct
         assert pickle.loads(pickle.dumps(self.struct)) == self.struct  # noqa: S301 - its own
 
+    def test_any_field_is_an_attribute_and_it_is_a_mapping_still(self) -> None:
+        names = ["items", "keys", "values", "get", "utc", "_type", "_fields", "__reduce__"]
+        fields = {name: number for number, name in enumerate(names)}
+        struct: Any = Struct("main.Keyed", fields)
+        assert [getattr(struct, name) for name in names[:-1]] == [0, 1, 2, 3, 4, 5, 6]
+        assert struct["__reduce__"] == 7, "such a name is Python's own as an attribute"
+        assert struct == fields == struct
+        assert struct == Struct("main.Other", fields)
+        assert struct != {**fields, "items": 7}
+        assert repr(struct) == pprint.pformat(struct)
+        assert repr(struct).startswith("main.Keyed{items: 0, keys: 1,")
+        copies = (copy.copy(struct), copy.deepcopy(struct), pickle.loads(pickle.dumps(struct)))  # noqa: S301 - its own
+        assert [(type(each), repr(each)) for each in copies] == [(Struct, repr(struct))] * 3
+
+    def test_its_methods_are_those_of_a_mapping_where_no_field_hides_them(self) -> None:
+        assert isinstance(self.struct, Struct)
+        assert dict(self.struct.items()) == dict(self.struct) == self.struct
+        assert self.struct.get("Nome", 1) == 1
+
+    def test_any_field_can_be_in_a_key(self) -> None:
+        key = container(Kind.STRUCT, integer(1, "keys"), integer(2, "values"), type="main.Key")
+        assert to_python(container(Kind.MAP, key, integer(3))) == {(1, 2): 3}
+
     def test_it_is_no_key(self) -> None:
         with pytest.raises(TypeError, match="unhashable"):
             hash(self.struct)
@@ -310,6 +333,10 @@ UNREADABLE = {
         variable(Kind.FLOAT32, "0"),
         length=2,
         value="unknown",
+    ),
+    "no bool": variable(Kind.BOOL, "", type="bool"),
+    "interface of Delve 1.9": container(
+        Kind.INTERFACE, variable(Kind.STRUCT, addr=0, type="main.T"), length=0
     ),
     "no address": variable(Kind.UNSAFE_POINTER, "?"),
     "pointer of Delve 1.9": container(
@@ -366,6 +393,17 @@ def test_shadowed_has_the_variables_that_another_one_hides() -> None:
     expected = (Shadowed("x", 1, 3), Shadowed("x", 2, 5))
     assert shadowed([outer, middle, inner, hidden]) == expected
     assert shadowed([inner]) == shadowed(None) == ()
+
+
+def test_an_argument_that_escaped_is_not_shadowed_by_itself() -> None:
+    hidden = VariableFlags.RETURN_ARGUMENT | VariableFlags.SHADOWED
+    copied = variable(Kind.INT, "0", name="x", flags=hidden, decl_line=3)
+    moved = variable(Kind.INT, "1", name="x", flags=VariableFlags.ESCAPED, decl_line=3)
+    assert shadowed([copied, moved]) == shadowed([moved, copied]) == ()
+    inner = variable(Kind.INT, "2", name="x", flags=VariableFlags.ESCAPED, decl_line=5)
+    assert shadowed([copied, inner]) == (Shadowed("x", 0, 3),)
+    moved.flags |= VariableFlags.SHADOWED
+    assert shadowed([copied, moved, inner]) == (Shadowed("x", 1, 3),)
 
 
 class TestTime:

@@ -148,6 +148,31 @@ func kinds() {
 		generic, method, value)
 }
 
+var kept any
+
+// escapes has an argument and a result that are on the heap.
+//
+//go:noinline
+func escapes(argument int) (result error) {
+	defer func() { kept = []any{&argument, &result} }()
+	argument, result = 2, errors.New("result")
+	if argument > 1 {
+		use(argument) // stop in escapes
+		result := 7
+		use(result) // stop in its block
+	}
+	return result
+}
+
+//go:noinline
+func far() {
+	replicas, ready := int32(3), true
+	nested := map[string]any{"spec": map[string]any{"replicas": int64(3), "ready": true}}
+	byAny := map[string]any{"keys": map[any]int{2: 1, true: 2, 1.5: 3}}
+	behind := []any{[]*int32{&replicas}, []*bool{&ready}, []any{[]any{2.5, 1 + 2i}}}
+	use(nested, byAny, behind, replicas, ready) // stop in far
+}
+
 //go:noinline
 func keep[T any](value T) T {
 	kept := []T{value}
@@ -194,6 +219,10 @@ func main() {
 	case "kinds":
 		kinds()
 		use(keep(Pair[int, string]{1, "one"}), keep[error](nil))
+	case "escapes":
+		use(escapes(1))
+	case "far":
+		far()
 	case "endless":
 		endless()
 	case "goroutines":

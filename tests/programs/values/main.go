@@ -45,6 +45,16 @@ type failure struct{ text string }
 
 func (f *failure) Error() string { return f.text }
 
+// Keyed has fields that are called as the methods of a mapping in Python.
+type Keyed struct {
+	items   []int
+	keys    int
+	values  string
+	get     bool
+	_type   string
+	_fields string
+}
+
 type Deep struct{ Children []Deep }
 
 //go:noinline
@@ -82,6 +92,8 @@ func frame(argument string, count int) (result error) {
 	ring.Next = ring
 	deep := Deep{[]Deep{{[]Deep{{}}}}}
 	lock := &struct{}{}
+	keyed := Keyed{[]int{1}, 2, "v", true, "t", "f"}
+	var emptyBoxed any = struct{}{}
 	twice := &pointer
 	var shape Shape = point
 	var anything any = 42
@@ -109,7 +121,7 @@ func frame(argument string, count int) (result error) {
 		narrow, wild, color, unnamed, mode, modes, text, empty, accents, broken, long, cut, data,
 		noData, array, odd, noLists, noTables, numbers, nothing, matrix, many, table, noTable,
 		byPoint, byPair, byColor, byNaN, mixed, manyKeys, point, named, ring, deep, lock, twice,
-		shape, anything, boxed, moment, nilPointer, nilSlice, nilMap, nilChan, nilFunc,
+		keyed, emptyBoxed, shape, anything, boxed, moment, nilPointer, nilSlice, nilMap, nilChan, nilFunc,
 		nilInterface, nilError, nilUnsafe, typedNil, openChan, closure, plain, raw, wrong != nil,
 		shadowed, argument, count)
 	return result
