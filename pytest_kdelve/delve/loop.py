@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pytest_kdelve.delve.forwarding import forwarding
-from pytest_kdelve.delve.session import HALT_INTERVAL, Running, Session
+from pytest_kdelve.delve.session import HALT_INTERVAL, Session
+from pytest_kdelve.delve.status import Running
 from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import re
 import signal
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ import msgspec
 
 from pytest_kdelve.delve import api
 from pytest_kdelve.delve.forwarding import forwarding
+from pytest_kdelve.delve.status import Closed, Exited, Running, Status, require_stop
 from pytest_kdelve.delve.stops import Stop, StopReason, read_stop
 from pytest_kdelve.errors import (
     ConditionError,
@@ -25,14 +26,12 @@ from pytest_kdelve.errors import (
     NextInProgressError,
     RPCError,
     TargetExitedError,
-    TargetRunningError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_kdelve.delve.client import Client
-    from pytest_kdelve.delve.rpc import Pending
 
 T = TypeVar("T")
 
@@ -53,35 +52,6 @@ _CONDITION = (
     "condition expression ",
     "multiple errors evaluating conditions",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The target runs.
-
-    ``pending`` is the command that made it, None where that was another client's. ``otherwise``
-    is why it will have stopped if it does so at no breakpoint.
-    """
-
-    pending: Pending | None = None
-    otherwise: StopReason = StopReason.UNKNOWN
-
-
-@dataclass(frozen=True, slots=True)
-class Exited:
-    """The target has ended; ``status`` is its exit status, negative for a signal."""
-
-    status: int
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """The session is over, and why."""
-
-    reason: str
-
-
-Status = Stop | Running | Exited | Closed
 
 
 class Session:
@@ -115,7 +85,7 @@ class Session:
     @property
     def stop(self) -> Stop:
         """The stop at which the target stands; raises as ``client`` where it does not."""
-        return _require_stop(self._status)
+        return require_stop(self._status)
 
     @property
     def client(self) -> Client:
@@ -200,7 +170,7 @@ class Session:
                 remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
                 # By now another thread may have resumed it again.
                 status = self._receive(status, remaining)
-            return _require_stop(status)
+            return require_stop(status)
         finally:
             self._receiving.release()
 
@@ -243,7 +213,7 @@ class Session:
         """
         with self._changing, self._noting_the_end():
             if not isinstance(self._status, Exited):
-                _require_stop(self._status)
+                require_stop(self._status)
             try:
                 discarded = self._client.restart(
                     args=args, redirects=redirects, rebuild=rebuild, timeout=timeout
@@ -449,21 +419,6 @@ class Session:
                 self._client.switch_goroutine(stop.goroutine_id)
             elif stop.state.current_thread:
                 self._client.switch_thread(stop.state.current_thread.id)
-
-
-def _require_stop(status: Status) -> Stop:
-    match status:
-        case Stop():
-            return status
-        case Running():
-            raise TargetRunningError(
-                "the target runs, so Delve would answer only at its next stop; halt it first"
-            )
-        case Exited():
-            message = f"the debugged process exited with status {status.status}"
-            raise TargetExitedError(message, status=status.status)
-        case Closed():
-            raise DelveConnectionError(status.reason)
 
 
 def _has_pending_trap(pid: int) -> bool:

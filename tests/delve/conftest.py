@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psutil
 import pytest
 
-from pytest_kdelve.delve import Address, Headless, Server, Target, api, exec_
+from pytest_kdelve.delve import Address, Headless, Server, Session, Target, api, exec_
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_kdelve.delve import Client
+    from tests.delve.sessions import StartSession
     from tests.delve.toolchains import Toolchain
 
 PROGRAMS = Path(__file__).parents[1] / "programs"
@@ -161,6 +162,19 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
     return folder
+
+
+@pytest.fixture
+def start_session(debug: Debug) -> Iterator[StartSession]:
+    """Start programs under a session, each of which is closed at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*args: str, program: str = "stops") -> Session:
+            session = Session(debug(program, *args).connect())
+            stack.callback(session.close)
+            return session
+
+        yield start
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A target under a session: what it is, what moves it, and why it stopped.
+"""A target under a session: what it is, and what moves it.
 
 The names follow the rules of Delve's ClientHowto.md.
 """
@@ -8,18 +8,17 @@ from __future__ import annotations
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Protocol
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from pytest_kdelve.delve import Session, api
-from pytest_kdelve.delve.session import Closed, Exited, Running
+from pytest_kdelve.delve.status import Closed, Exited, Running
 from pytest_kdelve.delve.stops import Stop, StopReason
-from pytest_kdelve.delve.values import by_name, to_python
+from pytest_kdelve.delve.values import to_python
 from pytest_kdelve.errors import (
-    ConditionError,
     DelveConnectionError,
     DelveError,
     DelveTimeoutError,
@@ -31,79 +30,38 @@ from pytest_kdelve.errors import (
 )
 from pytest_kdelve.process import poll
 from tests.delve.conftest import LONG, Debug, break_at, place_of
+from tests.delve.sessions import (
+    HERE,
+    LOAD,
+    MAIN,
+    StartSession,
+    go_to,
+    let_run,
+    source,
+    value,
+    waiting_goroutines,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_kdelve.delve import Server
     from tests.delve.toolchains import Toolchain
 
-HERE = api.EvalScope()
-LOAD = api.LoadConfig()
-MAIN = "stops/main.go"
-
-
-class StartSession(Protocol):
-    def __call__(self, *args: str, program: str = "stops") -> Session: ...
-
-
-@pytest.fixture
-def start(debug: Debug) -> Iterator[StartSession]:
-    """Start programs under a session, each of which is closed at the end."""
-    with ExitStack() as stack:
-
-        def start(*args: str, program: str = "stops") -> Session:
-            session = Session(debug(program, *args).connect())
-            stack.callback(session.close)
-            return session
-
-        yield start
-
-
-def go_to(session: Session, text: str) -> Stop:
-    """Continue to the line with a text, where nothing else stops the target."""
-    number = session.call(lambda client: break_at(client, MAIN, text)).id
-    stop = session.continue_(timeout=LONG)
-    assert [hit.breakpoint and hit.breakpoint.id for hit in stop.hits] == [number]
-    session.client.clear_breakpoint(number)
-    return stop
-
-
-def source(stop: Stop) -> str:
-    with open(stop.location.file, encoding="utf-8") as lines:  # noqa: PTH123 - the shortest there is
-        return lines.read().splitlines()[stop.location.line - 1].strip()
-
-
-def value(session: Session, expression: str) -> object:
-    return to_python(session.client.eval(expression, HERE, LOAD))
-
-
-def let_run(session: Session) -> None:
-    """Resume the target, and leave it running."""
-    with pytest.raises(DelveTimeoutError):
-        session.continue_(timeout=0.1)
-    assert isinstance(session.status, Running)
-
-
-def stops_until_the_end(session: Session) -> Iterator[Stop]:
-    with suppress(TargetExitedError):
-        while True:
-            yield session.continue_(timeout=LONG)
-
 
 class TestStates:
-    def test_it_stands_still_at_first(self, start: StartSession) -> None:
-        session = start("forever")
+    def test_it_stands_still_at_first(self, start_session: StartSession) -> None:
+        session = start_session("forever")
         assert session.stop.reason is StopReason.UNKNOWN
         assert session.stop.hits == ()
         assert session.wait(timeout=LONG) is session.stop
         assert session.client.process_pid() == session.stop.state.pid
 
     def test_nothing_is_sent_to_a_running_target_that_would_wedge_the_connection(
-        self, start: StartSession
+        self, start_session: StartSession
     ) -> None:
-        session = start("forever")
+        session = start_session("forever")
         let_run(session)
         moves: list[Callable[[], object]] = [
             session.continue_,
@@ -127,9 +85,9 @@ class TestStates:
         assert session.client.list_sources("main.go$")
 
     def test_a_timeout_leaves_it_running_and_the_stop_can_be_had_later(
-        self, start: StartSession
+        self, start_session: StartSession
     ) -> None:
-        session = start("beside")
+        session = start_session("beside")
         session.call(lambda client: break_at(client, MAIN, "// main takes its time"))
         session.continue_(timeout=LONG)
         with pytest.raises(DelveTimeoutError, match="timed out: no reply in time"):
@@ -138,8 +96,8 @@ class TestStates:
         stop = session.wait(timeout=LONG)
         assert (stop.reason, len(stop.hits)) == (StopReason.BREAKPOINT, 1)
 
-    def test_exited(self, start: StartSession) -> None:
-        session = start("exit", "3", program="behave")
+    def test_exited(self, start_session: StartSession) -> None:
+        session = start_session("exit", "3", program="behave")
         with pytest.raises(TargetExitedError, match="exited with status 3") as caught:
             session.continue_(timeout=LONG)
         assert caught.value.status == 3
@@ -148,8 +106,8 @@ class TestStates:
             with pytest.raises(TargetExitedError, match="exited with status 3"):
                 ask()
 
-    def test_killed(self, start: StartSession) -> None:
-        session = start("forever")
+    def test_killed(self, start_session: StartSession) -> None:
+        session = start_session("forever")
         pid = session.stop.state.pid
         let_run(session)
         os.kill(pid, signal.SIGKILL)
@@ -157,8 +115,8 @@ class TestStates:
             session.wait(timeout=LONG)
         assert session.status == Exited(-signal.SIGKILL)
 
-    def test_closed(self, start: StartSession) -> None:
-        session = start("forever")
+    def test_closed(self, start_session: StartSession) -> None:
+        session = start_session("forever")
         session.close()
         assert session.status == Closed("the session was closed")
         for ask in (session.continue_, session.halt, session.detach, session.client.state):
@@ -175,16 +133,18 @@ class TestStates:
         with pytest.raises(DelveConnectionError):
             session.halt()
 
-    def test_a_target_that_is_killed_at_a_stop_is_over(self, start: StartSession) -> None:
-        session = start("steps")
+    def test_a_target_that_is_killed_at_a_stop_is_over(self, start_session: StartSession) -> None:
+        session = start_session("steps")
         go_to(session, "// calls add")
         os.kill(session.stop.state.pid, signal.SIGKILL)
         with pytest.raises((TargetExitedError, RPCError)):
             session.continue_(timeout=LONG)
         assert isinstance(session.status, Exited | Closed)
 
-    def test_a_restart_that_fails_does_not_leave_the_old_stop(self, start: StartSession) -> None:
-        session = start("steps")
+    def test_a_restart_that_fails_does_not_leave_the_old_stop(
+        self, start_session: StartSession
+    ) -> None:
+        session = start_session("steps")
         with pytest.raises(DelveError):
             session.restart(rebuild=True)
         assert not isinstance(session.status, Stop)
@@ -200,23 +160,23 @@ class TestStates:
 
     @pytest.mark.parametrize("name", ["continue_", "command", "halt", "detach", "switch_thread"])
     def test_the_client_refuses_what_the_session_has_a_method_for(
-        self, start: StartSession, name: str
+        self, start_session: StartSession, name: str
     ) -> None:
-        session = start("forever")
+        session = start_session("forever")
         with pytest.raises(DelveError, match=f"{name} is not for use here"):
             getattr(session.client, name)()
 
 
 class TestHalt:
-    def test_a_manual_stop(self, start: StartSession) -> None:
-        session = start("forever")
+    def test_a_manual_stop(self, start_session: StartSession) -> None:
+        session = start_session("forever")
         let_run(session)
         stop = session.halt()
         assert (stop.reason, stop.hits, session.stop) == (StopReason.MANUAL, (), stop)
         let_run(session)
 
-    def test_another_thread_halts_the_one_that_waits(self, start: StartSession) -> None:
-        session = start("forever")
+    def test_another_thread_halts_the_one_that_waits(self, start_session: StartSession) -> None:
+        session = start_session("forever")
         with ThreadPoolExecutor(1) as pool:
             waiting = pool.submit(session.continue_)
             assert poll(lambda: isinstance(session.status, Running), timeout=LONG)
@@ -225,33 +185,28 @@ class TestHalt:
         assert halted.reason is StopReason.MANUAL
 
     def test_a_halt_of_a_stopped_target_does_not_stop_the_next_resume(
-        self, start: StartSession
+        self, start_session: StartSession
     ) -> None:
-        session = start("steps")
+        session = start_session("steps")
         go_to(session, "// calls add")
         for _ in range(3):
             assert session.halt() is session.stop
         assert source(session.next()) == "second := first * 2"
 
-    def test_a_trap_that_is_pending_does_not_either(self, start: StartSession) -> None:
+    def test_a_trap_that_is_pending_does_not_either(self, start_session: StartSession) -> None:
         """As another client's halt leaves it; the goroutine that steps stays the selected one."""
-        session = start("steps")
+        session = start_session("steps")
         go_to(session, "// calls add")
         os.kill(session.stop.state.pid, signal.SIGTRAP)
         stop = session.next()
         assert (stop.reason, source(stop)) == (StopReason.NEXT_FINISHED, "second := first * 2")
 
     def test_a_trap_that_is_pending_does_not_change_which_goroutine_steps(
-        self, start: StartSession
+        self, start_session: StartSession
     ) -> None:
-        session = start("parked")
+        session = start_session("parked")
         go_to(session, "// all wait here")
-        every = session.client.list_goroutines().goroutines or ()
-        waiting = [
-            goroutine.id
-            for goroutine in every
-            if goroutine.start_loc.function and goroutine.start_loc.function.name == "main.wait"
-        ]
+        waiting = waiting_goroutines(session)
         session.switch_goroutine(waiting[1])
         os.kill(session.stop.state.pid, signal.SIGTRAP)
         stop = session.next(timeout=LONG)
@@ -303,8 +258,8 @@ class TestHalt:
 
 
 class TestSteps:
-    def test_next_step_and_stepout(self, start: StartSession) -> None:
-        session = start("steps")
+    def test_next_step_and_stepout(self, start_session: StartSession) -> None:
+        session = start_session("steps")
         go_to(session, "// calls add")
         stop = session.step()
         assert stop.reason is StopReason.NEXT_FINISHED
@@ -318,15 +273,15 @@ class TestSteps:
         assert source(session.next()).startswith("fmt.Println")
         assert (value(session, "first"), value(session, "second")) == (3, 6)
 
-    def test_step_instruction(self, start: StartSession) -> None:
-        session = start("steps")
+    def test_step_instruction(self, start_session: StartSession) -> None:
+        session = start_session("steps")
         before = go_to(session, "// calls add").location.pc
         code = [each.loc.pc for each in session.client.disassemble(before)]
         assert session.step_instruction().location.pc == code[code.index(before) + 1]
 
-    def test_next_through_another_breakpoint(self, start: StartSession) -> None:
+    def test_next_through_another_breakpoint(self, start_session: StartSession) -> None:
         """Each hit on the way is a hit, and then next goes on."""
-        session = start("beside")
+        session = start_session("beside")
         go_to(session, "// main begins a step")
         session.next()
         other = session.call(lambda client: break_at(client, MAIN, "// passed by another"))
@@ -344,9 +299,9 @@ class TestSteps:
         assert len(hits) == session.client.get_breakpoint(other.id).total_hit_count
 
     def test_next_into_a_breakpoint_of_the_same_goroutine_ends_there(
-        self, start: StartSession
+        self, start_session: StartSession
     ) -> None:
-        session = start("steps")
+        session = start_session("steps")
         go_to(session, "// calls add")
         session.call(lambda client: break_at(client, MAIN, "// inside of add"))
         passed: list[Stop] = []
@@ -357,8 +312,8 @@ class TestSteps:
         )
         assert (stop.next_in_progress, passed) == (False, [])
 
-    def interrupted(self, start: StartSession) -> Session:
-        session = start("beside")
+    def interrupted(self, start_session: StartSession) -> Session:
+        session = start_session("beside")
         go_to(session, "// main begins a step")
         session.next()
         session.call(lambda client: break_at(client, MAIN, "// passed by another"))
@@ -366,28 +321,32 @@ class TestSteps:
         assert (stop.reason, stop.next_in_progress) == (StopReason.BREAKPOINT, True)
         return session
 
-    def test_next_in_progress_is_continued(self, start: StartSession) -> None:
-        session = self.interrupted(start)
+    def test_next_in_progress_is_continued(self, start_session: StartSession) -> None:
+        session = self.interrupted(start_session)
         while (stop := session.continue_(timeout=LONG)).next_in_progress:
             assert stop.reason is StopReason.BREAKPOINT
         assert source(stop).endswith("// main ends a step")
 
-    def test_next_in_progress_is_cancelled(self, start: StartSession) -> None:
-        session = self.interrupted(start)
+    def test_next_in_progress_is_cancelled(self, start_session: StartSession) -> None:
+        session = self.interrupted(start_session)
         session.cancel_next()
         assert not session.stop.next_in_progress
         assert not session.client.state().next_in_progress
         assert not session.next(on_hit=lambda _: None).next_in_progress
 
     @pytest.mark.parametrize("name", ["next", "step", "stepout"])
-    def test_another_step_meanwhile_is_an_error(self, start: StartSession, name: str) -> None:
-        session = self.interrupted(start)
+    def test_another_step_meanwhile_is_an_error(
+        self, start_session: StartSession, name: str
+    ) -> None:
+        session = self.interrupted(start_session)
         with pytest.raises(NextInProgressError, match="go on with it by continue_, or give it up"):
             getattr(session, name)()
 
-    def test_a_manual_stop_in_the_midst_is_no_end_of_the_step(self, start: StartSession) -> None:
+    def test_a_manual_stop_in_the_midst_is_no_end_of_the_step(
+        self, start_session: StartSession
+    ) -> None:
         """Delve gives the step up then."""
-        session = start("beside")
+        session = start_session("beside")
         go_to(session, "// main takes its time")
         with pytest.raises(DelveTimeoutError):
             session.next(timeout=0.01)
@@ -396,132 +355,9 @@ class TestSteps:
         assert session.switch_goroutine(1).goroutine_id == 1
 
 
-class TestReasons:
-    def test_100_goroutines_at_one_line_are_100_hits(self, start: StartSession) -> None:
-        session = start("100", "1", program="goroutines")
-        line = ("goroutines/main.go", "// one hit each")
-        session.call(lambda client: break_at(client, *line, variables=["number"]))
-        stops = list(stops_until_the_end(session))
-        infos = [hit.breakpoint_info for stop in stops for hit in stop.hits]
-        numbers = [found.value for info in infos if info for found in info.variables or ()]
-        assert sorted(map(int, numbers)) == list(range(100))
-        assert max(len(stop.hits) for stop in stops) > 1
-
-    def test_a_panic_has_its_value_and_the_go_stack(self, start: StartSession) -> None:
-        session = start("deadly")
-        stop = session.continue_(timeout=LONG)
-        assert stop.reason is StopReason.UNRECOVERED_PANIC
-        assert stop.panic is not None
-        assert stop.panic.value == "nobody recovers"
-        names = [frame.function.name for frame in stop.panic.stack if frame.function]
-        mine = [name for name in names if name.startswith("main.")]
-        assert mine == ["main.explode", "main.deadly", "main.main"]
-        assert "panic: nobody recovers\n" in str(stop)
-        assert "  main.explode\n" in str(stop)
-        with pytest.raises(TargetExitedError, match="exited with status 2"):
-            session.continue_(timeout=LONG)
-
-    def test_a_fatal_throw_has_its_words(self, start: StartSession) -> None:
-        session = start("locked")
-        stop = session.continue_(timeout=LONG)
-        assert stop.reason is StopReason.FATAL_THROW
-        assert stop.panic is not None
-        assert stop.panic.value == "all goroutines are asleep - deadlock!"
-
-    def test_a_hardcoded_breakpoint(self, start: StartSession) -> None:
-        session = start("hard")
-        assert session.continue_(timeout=LONG).reason is StopReason.HARDCODED_BREAKPOINT
-        go_to(session, "// after the breakpoint")
-        assert value(session, "value") == 41
-
-    def test_a_failing_condition_is_an_error_with_the_target_stopped_there(
-        self, start: StartSession
-    ) -> None:
-        session = start("steps")
-        session.call(lambda client: break_at(client, MAIN, "// inside of add", cond="c == 1"))
-        with pytest.raises(ConditionError, match="error evaluating expression"):
-            session.continue_(timeout=LONG)
-        assert source(session.stop) == "sum = a + b // inside of add"
-        assert value(session, "a") == 1
-        with pytest.raises(TargetExitedError, match="status 0"):
-            session.continue_(timeout=LONG)
-
-    def test_a_refused_command_leaves_the_target_where_it_is(self, start: StartSession) -> None:
-        session = start("steps")
-        with pytest.raises(RPCError) as caught:
-            session.switch_goroutine(12345)
-        assert not isinstance(caught.value, ConditionError)
-        go_to(session, "// inside of add")
-
-
-class TestWatchpoints:
-    def test_a_write_stops_the_target_and_so_does_the_end_of_the_scope(
-        self, start: StartSession
-    ) -> None:
-        session = start("watched")
-        go_to(session, "// before the writes")
-        watched = session.client.create_watchpoint(HERE, "sum", api.WatchType.WRITE)
-        assert watched.watch_expr == "sum"
-        sums = []
-        while (stop := session.continue_(timeout=LONG)).reason is StopReason.WATCHPOINT:
-            assert [hit.breakpoint and hit.breakpoint.watch_expr for hit in stop.hits] == ["sum"]
-            sums.append(value(session, "sum"))
-        assert sums == [1, 3, 6]
-        assert stop.reason is StopReason.WATCHPOINT_OUT_OF_SCOPE
-        assert [each.watch_expr for each in stop.state.watch_out_of_scope or ()] == ["sum"]
-
-
-class TestGoroutines:
-    def test_a_goroutine_switch_changes_what_is_looked_at(self, start: StartSession) -> None:
-        session = start("parked")
-        here = go_to(session, "// all wait here")
-        found = session.client.list_goroutines()
-        waiting = [
-            goroutine
-            for goroutine in found.goroutines or ()
-            if goroutine.start_loc.function and goroutine.start_loc.function.name == "main.wait"
-        ]
-        assert len(waiting) == 3
-        numbers = set()
-        for goroutine in waiting:
-            stop = session.switch_goroutine(goroutine.id)
-            assert stop.goroutine_id == session.stop.goroutine_id == goroutine.id
-            frames = [
-                frame.function.name if frame.function else ""
-                for frame in session.client.stacktrace(goroutine.id, 20)
-            ]
-            scope = api.EvalScope(frame=frames.index("main.wait"))
-            numbers.add(by_name(session.client.list_function_args(scope, LOAD))["number"])
-        assert numbers == {1, 2, 3}
-        assert session.switch_goroutine(here.goroutine_id).location.line == here.location.line
-
-    def test_goroutines_are_listed_in_parts_filtered_and_grouped(self, start: StartSession) -> None:
-        session = start("parked")
-        go_to(session, "// all wait here")
-        client = session.client
-        every = [goroutine.id for goroutine in client.list_goroutines().goroutines or ()]
-        parts: list[int] = []
-        nextg = 0
-        while nextg >= 0:
-            part = client.list_goroutines(nextg, 2)
-            parts += [goroutine.id for goroutine in part.goroutines or ()]
-            nextg = part.nextg
-        assert sorted(parts) == sorted(every)
-        mine = client.list_goroutines(
-            filters=[api.ListGoroutinesFilter(kind=api.GoroutineField.START_LOC, arg="main.wait")]
-        )
-        assert len(mine.goroutines or ()) == 3
-        grouped = client.list_goroutines(
-            group=api.GoroutineGroupingOptions(
-                group_by=api.GoroutineField.START_LOC, max_group_members=10, max_groups=50
-            )
-        )
-        assert 3 in {group.total for group in grouped.groups or () if "main.wait" in group.name}
-
-
 class TestProcess:
-    def test_restart(self, start: StartSession, tmp_path: Path) -> None:
-        session = start("print", "first", program="behave")
+    def test_restart(self, start_session: StartSession, tmp_path: Path) -> None:
+        session = start_session("print", "first", program="behave")
         session.client.create_breakpoint(api.Breakpoint(function_name="main.main"))
         before = session.stop.state.pid
         out = str(tmp_path / "target.out")
@@ -534,8 +370,8 @@ class TestProcess:
                 session.continue_(timeout=LONG)
             assert printed in (tmp_path / "target.out").read_text(encoding="utf-8")
 
-    def test_follow_exec(self, start: StartSession, toolchain: Toolchain) -> None:
-        session = start("spawn")
+    def test_follow_exec(self, start_session: StartSession, toolchain: Toolchain) -> None:
+        session = start_session("spawn")
         if toolchain.delve < (1, 21):
             with pytest.raises(UnsupportedError, match=r"FollowExec; Delve has it since 1\.21\.0"):
                 session.client.follow_exec(enable=True)
@@ -555,15 +391,15 @@ class TestProcess:
             session.continue_(timeout=LONG)
 
     def test_a_core_dump_that_cannot_be_written_says_why(
-        self, start: StartSession, tmp_path: Path
+        self, start_session: StartSession, tmp_path: Path
     ) -> None:
-        session = start("steps")
+        session = start_session("steps")
         with pytest.raises(DelveError, match="no such file or directory"):
             session.dump(str(tmp_path / "missing" / "core"))
         go_to(session, "// inside of add")
 
-    def test_the_executables_age(self, start: StartSession) -> None:
-        session = start("steps")
+    def test_the_executables_age(self, start_session: StartSession) -> None:
+        session = start_session("steps")
         program = psutil.Process(session.stop.state.pid).exe()
         found = session.client.last_modified().timestamp()
         assert abs(found - os.stat(program).st_mtime) < 0.001  # noqa: PTH116 - the shortest there is

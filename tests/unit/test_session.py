@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_kdelve.delve import Client, Session, api
-from pytest_kdelve.delve.session import Closed, Exited, Running
+from pytest_kdelve.delve.status import Closed, Exited, Running
 from pytest_kdelve.delve.stops import Stop, StopReason
 from pytest_kdelve.errors import (
     ConditionError,
@@ -27,7 +27,7 @@ from pytest_kdelve.testing import Call, FakeConnection, FakeDelve
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pytest_kdelve.delve.session import Status
+    from pytest_kdelve.delve.status import Status
 
     Step = Callable[[Call, FakeConnection], None]
 
