@@ -139,5 +139,8 @@ class LocationError(DelveError):
     """
 
     def __init__(self, message: str, *, candidates: Sequence[str] = ()) -> None:
+        if not candidates and message.endswith(":"):
+            # There is nothing to list.
+            message = message.rpartition(";")[0]
         super().__init__("\n".join([message, *(f"  {line}" for line in candidates)]))
         self.candidates = tuple(candidates)

@@ -42,6 +42,7 @@ class ChildProcess:
         self.argv = tuple(argv)
         self.log = log
         log.touch(mode=0o600)
+        self._began_at = log.stat().st_size
         try:
             with log.open("ab") as output:
                 self._popen = subprocess.Popen(
@@ -97,7 +98,7 @@ class ChildProcess:
 
     def explain(self, message: str) -> str:
         """Add argv and the last log lines to a message."""
-        return explain(message, argv=self.argv, log=self.log)
+        return explain(message, argv=self.argv, log=self.log, begin=self._began_at)
 
     def stop(self, *, timeout: float = 10.0) -> None:
         """End the process by SIGTERM, then by SIGKILL; its descendants end with it.
@@ -174,17 +175,21 @@ def ending(returncode: int) -> str:
     return f"with exit code {returncode}" if returncode >= 0 else f"by signal {-returncode}"
 
 
-def explain(message: str, *, argv: Sequence[str], log: Path) -> str:
-    """Add a process's argv and the last lines of its log to a message."""
-    lines = (tail(log, _LOG_LINES_IN_ERRORS) or "(empty)").splitlines()
+def explain(message: str, *, argv: Sequence[str], log: Path, begin: int = 0) -> str:
+    """Add a process's argv and the last lines of its log to a message.
+
+    What stands before the byte ``begin`` is another process's.
+    """
+    lines = (tail(log, _LOG_LINES_IN_ERRORS, begin=begin) or "(empty)").splitlines()
     indented = "\n".join(f"    {line}" for line in lines)
     return f"{message}\n  argv: {shlex.join(argv)}\n  last lines of its log:\n{indented}"
 
 
-def tail(path: Path, lines: int) -> str:
+def tail(path: Path, lines: int, *, begin: int = 0) -> str:
     """Return the last lines of a text file, or an empty string if it is not there."""
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
+            file.seek(begin)
             return "".join(deque(file, maxlen=lines)).rstrip("\n")
     except FileNotFoundError:
         return ""

@@ -243,6 +243,8 @@ class Resolver:
             problem = f"line {line} ({text!r}) has no statement"
             if 0 < length < line:
                 problem = f"the file has {length} lines"
+            elif not nearest:
+                problem += ", nor has any near it; was the binary built with -ldflags=-s or -w"
             message = f"{location}: {problem}; the nearest lines with one are:"
             raise LocationError(message, candidates=self._describe(nearest))
         return place

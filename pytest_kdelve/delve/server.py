@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pytest_kdelve.delve.address import Address
 from pytest_kdelve.delve.binary import check_go_version
 from pytest_kdelve.delve.client import DEFAULT_TIMEOUT, Client
+from pytest_kdelve.delve.options import Headless, Target, check_list
 from pytest_kdelve.delve.session import Session
 from pytest_kdelve.errors import (
     DelveConnectionError,
@@ -26,6 +24,7 @@ from pytest_kdelve.process import ChildProcess, poll
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _LISTENING = re.compile(r"API server listening at: (?P<host>\S+):(?P<port>\d+)$", re.MULTILINE)
 #: Seconds until Delve listens, and until it has loaded the symbols of a kube-apiserver, on a slow
@@ -73,60 +72,6 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Headless:
-    """How Delve itself runs.
-
-    ``dlv`` is a path, or a name that is looked up on PATH. ``log`` gets all that it prints.
-    ``log_output`` names components of Delve whose log is wanted, such as "rpc", which then is in
-    ``log_dest``, emptied before, or by default in ``log``, too. ``env`` is its environment, and so
-    that of what it starts; None is that of this process. ``flags`` are further ones of Delve's,
-    such as "--disable-aslr".
-    """
-
-    dlv: Path
-    log: Path
-    listen: Address = field(default_factory=Address)
-    env: Mapping[str, str] | None = None
-    log_output: Sequence[str] = ()
-    log_dest: Path | None = None
-    flags: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """How the program runs that Delve starts.
-
-    ``args`` reach it byte for byte. ``stdin`` is a file to read; None is an empty one. ``stdout``
-    and ``stderr`` are two files to write, which are emptied, or made with mode 0600; None shares
-    Delve's own.
-    """
-
-    args: Sequence[str] = ()
-    working_directory: Path | None = None
-    stdin: Path | None = None
-    stdout: Path | None = None
-    stderr: Path | None = None
-
-    def flags(self) -> list[str]:
-        """Return Delve's flags for it; makes the files that are written.
-
-        Raises ``UsageError`` where there is no such working directory, of which Delve would say
-        that there is no such program.
-        """
-        folder = self.working_directory
-        if folder and not folder.is_dir():
-            raise UsageError(f"{folder} is no directory that a program could run in")
-        outputs = {"stdout": self.stdout, "stderr": self.stderr}
-        for path in filter(None, outputs.values()):
-            path.touch(mode=0o600)
-        streams = {"stdin": self.stdin, **outputs}
-        redirects = [
-            f"--redirect={name}:{path.absolute()}" for name, path in streams.items() if path
-        ]
-        return [*redirects, *([f"--wd={folder.absolute()}"] if folder else [])]
-
-
 _PLAIN = Target()
 _CHECK_OFF = "--check-go-version=false"
 
@@ -143,6 +88,12 @@ class Server:
         self.address = address
         self.target_pid = pid
         self._files = files
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def connect(self) -> Client:
         """Open one more connection."""
@@ -219,6 +170,8 @@ def attach(headless: Headless, pid: int, *, program: Path | None = None) -> Serv
     """
     if pid < 1:
         raise UsageError(f"{pid} is no process id")
+    if pid == os.getpid():
+        raise UsageError(f"{pid} is this process, which would stand still with nobody to go on")
     argv = [str(pid), *([str(program.absolute())] if program else [])]
     with ExitStack() as kept:
         server = _start("attach", headless, argv)
@@ -246,6 +199,9 @@ def _build(
     with ExitStack() as files:
         folder = files.enter_context(tempfile.TemporaryDirectory(prefix="kdelve-"))
         argv = [*target.flags(), f"--output={folder}/{module.absolute().name}.{way}"]
+        check_list("build_flags", build_flags)
+        if not module.is_dir():
+            raise UsageError(f"{module} is no directory to build in")
         if build_flags:
             argv.append(f"--build-flags={' '.join(map(_quoted, build_flags))}")
         argv += [package, "--", *target.args]
@@ -275,7 +231,7 @@ def _start(
         before = headless.log.stat().st_size if headless.log.exists() else 0
         process = ChildProcess(
             "dlv",
-            [*_argv(way, headless), *argv],
+            [*headless.argv(way), *argv],
             log=headless.log,
             env=_environment(headless, module),
             cwd=module,
@@ -312,19 +268,6 @@ def _environment(headless: Headless, module: Path | None) -> Mapping[str, str] |
     # As a shell's cd does, so that the compiler sees the path that was given, links included.
     inherited = os.environ if headless.env is None else headless.env
     return {**inherited, "PWD": str(module.absolute())}
-
-
-def _argv(way: str, headless: Headless) -> list[str]:
-    dlv = Path(shutil.which(headless.dlv) or headless.dlv).absolute()
-    argv = [str(dlv), way, "--headless", f"--listen={headless.listen}"]
-    argv += ["--api-version=2", "--accept-multiclient"]
-    if headless.log_output or headless.log_dest:
-        argv.append("--log")
-    if headless.log_output:
-        argv.append(f"--log-output={','.join(headless.log_output)}")
-    if headless.log_dest:
-        argv.append(f"--log-dest={headless.log_dest.absolute()}")
-    return [*argv, *headless.flags]
 
 
 def _wait_for_address(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import signal
 import threading
@@ -10,7 +11,7 @@ import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
@@ -30,6 +31,7 @@ from pytest_kdelve.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from os import PathLike
 
     from pytest_kdelve.delve.client import Client
 
@@ -77,6 +79,12 @@ class Session:
             client.close()
             raise
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     @property
     def status(self) -> Status:
         """What the target is at this moment."""
@@ -94,7 +102,9 @@ class Session:
         Each raises ``TargetRunningError``, ``TargetExitedError`` or ``DelveConnectionError`` where
         it does not stand still, and ``DelveError`` for what moves the target or what is selected.
         """
-        return forwarding(self._client.address, self.call, "the session must know what moves it")
+        return forwarding(
+            self._client.address, self.call, "the session must know of it; use its own methods"
+        )
 
     def call(self, work: Callable[[Client], T]) -> T:
         """Let ``work`` call all but what moves the target, which nobody resumes meanwhile."""
@@ -208,12 +218,15 @@ class Session:
         """Start the target anew, also once it has exited.
 
         With ``args``, they and ``redirects`` (files for stdin, stdout and stderr) take the place
-        of those that it was started with. Returns the breakpoints that could not be set again.
-        Delve refuses it for a process that it did not start.
+        of those that it was started with. Delve forgets breakpoints that were set by ``addrs``;
+        they are set again, under new ids, where the address is still the same line. Returns those
+        that could not be. Delve refuses a restart of a process that it did not start.
         """
         with self._changing, self._noting_the_end():
             if not isinstance(self._status, Exited):
                 require_stop(self._status)
+            # Of those that it discards, Delve does not say the addresses.
+            before = {each.id: each for each in self._client.list_breakpoints()}
             try:
                 discarded = self._client.restart(
                     args=args, redirects=redirects, rebuild=rebuild, timeout=timeout
@@ -226,7 +239,25 @@ class Session:
                 self._status = self._ask()
                 raise
             self._status = self._ask()
-        return discarded
+            return [
+                each
+                for each in discarded
+                if not each.breakpoint or not self._set_again(before[each.breakpoint.id])
+            ]
+
+    def _set_again(self, lost: api.Breakpoint) -> bool:
+        # Where it has a file or function, too, Delve passes over the addresses.
+        wanted = msgspec.structs.replace(
+            lost, id=0, addr=0, addr_pid=None, file="", line=0, function_name=""
+        )
+        try:
+            found = self._client.create_breakpoint(wanted)
+        except RPCError:
+            return False
+        if (found.file, found.line) == (lost.file, lost.line):
+            return True
+        self._client.clear_breakpoint(found.id)
+        return False
 
     def detach(self, *, kill: bool = False) -> None:
         """Leave the target, after a halt where it runs; Delve ends what it started itself."""
@@ -246,8 +277,9 @@ class Session:
             self._status = Closed("the session was detached")
         self._client.close()
 
-    def dump(self, destination: str, *, timeout: float = DUMP_TIMEOUT) -> None:
-        """Write a core dump to a file on the server's machine; ``core`` can debug it."""
+    def dump(self, destination: PathLike[str] | str, *, timeout: float = DUMP_TIMEOUT) -> None:
+        """Write a core dump to a file, relative to the folder in which Delve runs."""
+        destination = os.fspath(destination)
         deadline = time.monotonic() + timeout
         with self._standing():
             state = self._client.dump_start(destination)
@@ -311,8 +343,8 @@ class Session:
             is_halted = self._halted_at is not None
             otherwise = StopReason.MANUAL if is_halted else running.otherwise
             return self._become(self._read(state, otherwise))
-        except DelveTimeoutError:
-            raise
+        except DelveTimeoutError as error:
+            raise DelveTimeoutError(self._still_runs()) from error
         except TargetExitedError as error:
             return self._become(Exited(error.status))
         except RPCError as error:
@@ -320,7 +352,7 @@ class Session:
             if isinstance(status, Exited):
                 return status
             if error.text.startswith(_CONDITION):
-                raise ConditionError(error.method, error.text) from error
+                raise ConditionError(error.method, _with_conditions(error.text, status)) from error
             raise
         except DelveError as error:
             self._become(self._broken(error))
@@ -394,7 +426,10 @@ class Session:
             return found
 
     def _still_runs(self) -> str:
-        return f"the target at {self._client.address} did not stop in time; is Delve alive?"
+        return (
+            f"the target at {self._client.address} did not stop in time, and runs on; wait or halt "
+            "gets its stop, if Delve is alive"
+        )
 
     def _take_back_halt(self, stop: Stop) -> None:
         """Use up a halt that came when the target had stopped by itself.
@@ -419,6 +454,17 @@ class Session:
                 self._client.switch_goroutine(stop.goroutine_id)
             elif stop.state.current_thread:
                 self._client.switch_thread(stop.state.current_thread.id)
+
+
+def _with_conditions(text: str, status: Status) -> str:
+    """Say which conditions there are at a stop; Delve does not say which one has failed."""
+    hits = status.hits if isinstance(status, Stop) else ()
+    conditions = {
+        f"breakpoint {each.id} at {each.file}:{each.line} has the condition {each.cond}"
+        for each in (hit.breakpoint for hit in hits)
+        if each and each.cond
+    }
+    return "; ".join([text, *sorted(conditions)])
 
 
 def _has_pending_trap(pid: int) -> bool:

@@ -191,7 +191,7 @@ def short_path(path: str) -> str:
 def path_parts(path: str) -> tuple[str, ...]:
     """Return a path's parts for comparison: without module versions, and not escaped."""
     plain = _ESCAPED.sub(_capital, _VERSION.sub("", path))
-    return tuple(part for part in plain.split("/") if part)
+    return tuple(part for part in plain.split("/") if part not in {"", "."})
 
 
 def _capital(escaped: re.Match[str]) -> str:

@@ -42,7 +42,14 @@ def needs_loops_over_functions(toolchain: Toolchain) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["main.go", "places/main.go", "staging/src/places/main.go", "vendor/places/main.go"]
+    "written",
+    [
+        "main.go",
+        "./main.go",
+        "places/main.go",
+        "staging/src/places/main.go",
+        "vendor/places/main.go",
+    ],
 )
 def test_a_file_and_a_line(resolver: Resolver, written: str) -> None:
     line = line_of(resolver, "// counted")
@@ -196,6 +203,19 @@ def test_an_ambiguous_file_is_listed_with_its_lines(resolver: Resolver) -> None:
     assert [candidate.rpartition("/alike/")[2] for candidate in caught.value.candidates] == [
         f'{package}/alike.go:{line}: fmt.Println("same") // in both' for package in ("one", "two")
     ]
+
+
+def test_a_line_of_a_stripped_binary_asks_for_a_better_build(
+    debug: Debug, toolchain: Toolchain
+) -> None:
+    if toolchain.delve < (1, 27):
+        pytest.skip("this Delve refuses to start it")
+    server = debug("places", flags=("-gcflags=all=-N -l", "-ldflags=-s -w"))
+    with (
+        server.connect() as client,
+        pytest.raises(LocationError, match="nor has any near it; was the binary built with -ldfl"),
+    ):
+        Resolver(client).resolve(Location.parse("places/main.go:15"))
 
 
 def test_files_are_found_in_a_trimmed_binary(debug: Debug) -> None:

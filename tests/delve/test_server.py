@@ -7,26 +7,26 @@ import os
 import signal
 import socket
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
+from pytest_kdelve import delve
 from pytest_kdelve.delve import Address, Headless, Target, exec_
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import (
     BinaryError,
     DelveTimeoutError,
     PortInUseError,
-    ProcessError,
     ProcessExitedError,
+    UsageError,
 )
 from pytest_kdelve.process import poll
-from tests.delve.conftest import LONG, BuildProgram, Debug, marked_processes
+from tests.delve.conftest import LONG, Debug, marked_processes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_kdelve.delve import Server
 
 
@@ -60,16 +60,58 @@ def test_a_taken_port_is_an_error_before_anything_is_started(debug: Debug, tmp_p
     assert not (tmp_path / "dlv.log").exists()
 
 
-def test_a_missing_dlv_is_an_error_with_its_argv(
-    build_program: BuildProgram, tmp_path: Path
+@pytest.mark.parametrize(
+    ("name", "where"), [("no-dlv", "is not on PATH"), ("bin/no-dlv", "does not exist")]
+)
+def test_a_missing_dlv_is_an_error_that_says_how_to_get_one(
+    tmp_path: Path, name: str, where: str
 ) -> None:
-    program = build_program("behave")
-    missing = tmp_path / "no-dlv"
-    headless = Headless(dlv=missing, log=tmp_path / "dlv.log")
-    with pytest.raises(ProcessError, match=r"could not be started: .*No such file") as caught:
-        exec_(headless, program, target=Target(args=["a b"]))
-    assert f"argv: {missing} exec --headless" in str(caught.value)
-    assert str(caught.value).endswith("-- 'a b'")
+    headless = Headless(dlv=Path(name), log=tmp_path / "dlv.log")
+    with pytest.raises(BinaryError, match=f"{name} {where}, .* `go install .*/cmd/dlv@latest`"):
+        exec_(headless, tmp_path / "program")
+
+
+OWN = ["--listen=:1", "-l", "--headless", "--wd=/", "-r=stdin:x", "--log-dest=x", "--api-version=1"]
+
+
+@pytest.mark.parametrize("flag", OWN)
+def test_a_flag_that_is_set_by_a_field_is_refused(tmp_path: Path, dlv: Path, flag: str) -> None:
+    """It would take the field's place; `--listen` might open the port to everybody."""
+    headless = Headless(dlv=dlv, log=tmp_path / "dlv.log", flags=[flag])
+    with pytest.raises(UsageError, match=f"{flag} cannot be in flags; .* says that"):
+        exec_(headless, tmp_path / "program")
+
+
+def test_one_text_is_no_list_of_arguments(tmp_path: Path, dlv: Path) -> None:
+    headless = Headless(dlv=dlv, log=tmp_path / "dlv.log")
+    with pytest.raises(UsageError, match=r"args is a list, .*: \['exit', '3'\]\?"):
+        exec_(headless, tmp_path / "program", target=Target(args="exit 3"))
+    with pytest.raises(UsageError, match=r"build_flags is a list, .*: \['-tags=x'\]\?"):
+        delve.debug(headless, ".", module=tmp_path, build_flags="-tags=x")
+
+
+def test_what_has_no_folder_is_refused(tmp_path: Path, dlv: Path) -> None:
+    missing = tmp_path / "missing"
+    with pytest.raises(UsageError, match=f"{missing} is no directory for the log dlv.log"):
+        exec_(Headless(dlv=dlv, log=missing / "dlv.log"), tmp_path / "program")
+    headless = Headless(dlv=dlv, log=tmp_path / "dlv.log")
+    with pytest.raises(UsageError, match=f"{missing} is no directory to build in"):
+        delve.debug(headless, ".", module=missing)
+
+
+def test_delve_cannot_be_attached_to_this_process(tmp_path: Path, dlv: Path) -> None:
+    with pytest.raises(UsageError, match=f"{os.getpid()} is this process"):
+        delve.attach(Headless(dlv=dlv, log=tmp_path / "dlv.log"), os.getpid())
+
+
+def test_an_error_quotes_no_earlier_run(debug: Debug, tmp_path: Path) -> None:
+    (tmp_path / "dlv.log").write_text("an earlier run\n", encoding="utf-8")
+    program = tmp_path / "program"
+    program.write_text("not a program\n", encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(ProcessExitedError, match="not an executable file") as caught:
+        debug(program)
+    assert "an earlier run" not in str(caught.value)
 
 
 @pytest.mark.parametrize("is_there", [True, False], ids=["no program", "missing"])

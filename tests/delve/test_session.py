@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_kdelve.delve import Server
     from tests.delve.toolchains import Toolchain
 
 
@@ -90,7 +89,9 @@ class TestStates:
         session = start_session("beside")
         session.call(lambda client: break_at(client, MAIN, "// main takes its time"))
         session.continue_(timeout=LONG)
-        with pytest.raises(DelveTimeoutError, match="timed out: no reply in time"):
+        with pytest.raises(
+            DelveTimeoutError, match="did not stop in time, and runs on; wait or halt"
+        ):
             session.continue_(timeout=0.001)
         assert isinstance(session.status, Running)
         stop = session.wait(timeout=LONG)
@@ -370,6 +371,22 @@ class TestProcess:
                 session.continue_(timeout=LONG)
             assert printed in (tmp_path / "target.out").read_text(encoding="utf-8")
 
+    def test_breakpoints_at_addresses_are_set_again_after_a_restart(
+        self, start_session: StartSession
+    ) -> None:
+        session = start_session("steps")
+        wanted = {"cond": "a == 1", "variables": ["b"]}
+        session.call(lambda client: break_at(client, MAIN, "// inside of add", **wanted))
+        assert list(session.restart()) == []
+        [hit] = session.continue_(timeout=LONG).hits
+        info = hit.breakpoint_info or api.BreakpointInfo()
+        assert [to_python(each) for each in info.variables or ()] == [2]
+        assert hit.breakpoint is not None
+        assert (hit.breakpoint.cond, source(session.stop)) == (
+            "a == 1",
+            "sum = a + b // inside of add",
+        )
+
     def test_follow_exec(self, start_session: StartSession, toolchain: Toolchain) -> None:
         session = start_session("spawn")
         if toolchain.delve < (1, 21):
@@ -405,9 +422,9 @@ class TestProcess:
         assert abs(found - os.stat(program).st_mtime) < 0.001  # noqa: PTH116 - the shortest there is
 
 
-def test_it_is_the_servers_own_target(debug: Debug) -> None:
-    server: Server = debug("stops", "forever")
-    session = Session(server.connect())
-    assert session.stop.state.pid == server.target_pid
-    assert str(session.stop).startswith("stopped (unknown) in ")
-    session.close()
+def test_it_is_the_servers_own_target_and_both_end_with_their_context(debug: Debug) -> None:
+    with debug("stops", "forever") as server, Session(server.connect()) as session:
+        assert session.stop.state.pid == server.target_pid
+        assert str(session.stop).startswith("stopped (unknown) in ")
+    assert isinstance(session.status, Closed)
+    assert not server.process.is_running()

@@ -72,8 +72,10 @@ class TestReasons:
     ) -> None:
         session = start_session("steps")
         session.call(lambda client: break_at(client, MAIN, "// inside of add", cond="c == 1"))
-        with pytest.raises(ConditionError, match="error evaluating expression"):
+        with pytest.raises(ConditionError, match="error evaluating expression") as caught:
             session.continue_(timeout=LONG)
+        assert "stops/main.go:" in str(caught.value)
+        assert str(caught.value).endswith(" has the condition c == 1")
         assert source(session.stop) == "sum = a + b // inside of add"
         assert value(session, "a") == 1
         with pytest.raises(TargetExitedError, match="status 0"):

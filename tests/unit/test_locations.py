@@ -246,3 +246,11 @@ def test_another_resolver_reads_source_that_was_edited_since(tmp_path: Path) -> 
     with resolver([str(file)]) as it:
         place = it.resolve(Location.parse("a.go", "var b"))
     assert (place.line, place.source) == (3, "var b int")
+
+
+@pytest.mark.parametrize(
+    ("candidates", "text"),
+    [(["a.go:1"], "x: no such line; near it are:\n  a.go:1"), ([], "x: no such line")],
+)
+def test_a_list_is_announced_only_where_there_is_one(candidates: list[str], text: str) -> None:
+    assert str(LocationError("x: no such line; near it are:", candidates=candidates)) == text

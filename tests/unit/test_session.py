@@ -161,9 +161,11 @@ def test_what_cannot_be_understood_ends_the_session(step: Step, error: type[Delv
 
 def test_a_delve_that_hangs_cannot_be_halted_and_says_so_in_time() -> None:
     with sessions(hanging, *[hanging] * 100) as session:
-        with pytest.raises(DelveTimeoutError, match="no reply in time"):
+        with pytest.raises(DelveTimeoutError, match="did not stop in time, and runs on"):
             session.continue_(timeout=0.05)
-        with pytest.raises(DelveTimeoutError, match="did not stop in time; is Delve alive"):
+        with pytest.raises(
+            DelveTimeoutError, match=r"did not stop in time, and runs on; .* if Delve is alive"
+        ):
             session.halt(timeout=0.05)
         assert isinstance(session.status, Running)
 
