@@ -13,22 +13,19 @@ from pytest_kdelve.errors import BinaryError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-#: What is said by a field, or is always the same.
+#: Flags that would take the place of a field, or of what is always set.
 _OWN_FLAGS = {
     "--listen": "listen",
     "-l": "listen",
+    "--log": "log_output",
     "--log-output": "log_output",
     "--log-dest": "log_dest",
-    "--log": "log_output",
-    "--redirect": "the target's stdin, stdout and stderr",
-    "-r": "the target's stdin, stdout and stderr",
-    "--wd": "the target's working_directory",
+    "--redirect": "stdin, stdout or stderr of the target",
+    "-r": "stdin, stdout or stderr of the target",
+    "--wd": "working_directory of the target",
     "--build-flags": "build_flags",
-    "--output": "nothing",
-    "--headless": "nothing",
-    "--accept-multiclient": "nothing",
-    "--api-version": "nothing",
 }
+_ALWAYS_SET = frozenset({"--headless", "--accept-multiclient", "--api-version", "--output"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +70,9 @@ class Headless:
         for flag in self.flags:
             name = flag.partition("=")[0]
             if name in _OWN_FLAGS:
-                raise UsageError(f"{flag} cannot be in flags; {_OWN_FLAGS[name]} says that")
+                raise UsageError(f"{flag} cannot be in flags; use {_OWN_FLAGS[name]}")
+            if name in _ALWAYS_SET:
+                raise UsageError(f"{flag} cannot be in flags; Delve is given its own {name}")
         if not self.log.parent.is_dir():
             raise UsageError(f"{self.log.parent} is no directory for the log {self.log.name}")
 
