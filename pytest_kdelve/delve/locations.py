@@ -230,7 +230,7 @@ class Resolver:
         changed = [file for file, time in modified.items() if time and time > self._built]
         if changed:
             raise LocationError(
-                f"{location}: the source was changed after the binary was built, so at= may find "
+                f"{location}: the source is newer than the binary, so at= may find "
                 "another line than the binary's; build it again, or give a line:",
                 candidates=some([self._sources.find(file) or file for file in changed]),
             )

@@ -105,7 +105,7 @@ class Target:
         """Return Delve's flags for it; makes the files that are written.
 
         Raises ``UsageError`` where there is no such working directory, of which Delve would say
-        that there is no such program, and where ``args`` are one text.
+        that there is no such program, or no folder for an output, and where ``args`` are one text.
         """
         check_list("args", self.args)
         folder = self.working_directory
@@ -113,6 +113,8 @@ class Target:
             raise UsageError(f"{folder} is no directory that a program could run in")
         outputs = {"stdout": self.stdout, "stderr": self.stderr}
         for path in filter(None, outputs.values()):
+            if not path.parent.is_dir():
+                raise UsageError(f"{path.parent} is no directory for the output {path.name}")
             path.touch(mode=0o600)
         streams = {"stdin": self.stdin, **outputs}
         redirects = [

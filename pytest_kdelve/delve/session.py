@@ -220,7 +220,8 @@ class Session:
         With ``args``, they and ``redirects`` (files for stdin, stdout and stderr) take the place
         of those that it was started with. Delve forgets breakpoints that were set by ``addrs``;
         they are set again, under new ids, where the address is still the same line. Returns those
-        that could not be. Delve refuses a restart of a process that it did not start.
+        that could not be, such as watchpoints. Delve refuses a restart of a process that it did not
+        start; where a rebuild fails, it has ended the old process.
         """
         with self._changing, self._noting_the_end():
             if not isinstance(self._status, Exited):
@@ -234,10 +235,13 @@ class Session:
             except DelveTimeoutError:
                 self._status = Running()
                 raise
-            except RPCError:
+            except RPCError as error:
                 # Delve may have ended the old process by then.
                 self._status = self._ask()
-                raise
+                if not rebuild:
+                    raise
+                why = f"{error.text}; what the compiler says is in Delve's log"
+                raise RPCError(error.method, why) from error
             self._status = self._ask()
             return [
                 each

@@ -103,6 +103,8 @@ def test_what_has_no_folder_is_refused(tmp_path: Path, dlv: Path) -> None:
     with pytest.raises(UsageError, match=f"{missing} is no directory for the log dlv.log"):
         exec_(Headless(dlv=dlv, log=missing / "dlv.log"), tmp_path / "program")
     headless = Headless(dlv=dlv, log=tmp_path / "dlv.log")
+    with pytest.raises(UsageError, match=f"{missing} is no directory for the output out"):
+        exec_(headless, tmp_path / "program", target=Target(stdout=missing / "out"))
     with pytest.raises(UsageError, match=f"{missing} is no directory to build in"):
         delve.debug(headless, ".", module=missing)
 

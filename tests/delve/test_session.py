@@ -146,7 +146,7 @@ class TestStates:
         self, start_session: StartSession
     ) -> None:
         session = start_session("steps")
-        with pytest.raises(DelveError):
+        with pytest.raises(RPCError, match="what the compiler says is in Delve's log"):
             session.restart(rebuild=True)
         assert not isinstance(session.status, Stop)
 
