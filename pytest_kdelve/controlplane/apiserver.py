@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_kdelve.controlplane.certificates import Certificates
 
 #: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
 #: own choice needs a default route, which a machine without a network lacks.
 _ADVERTISED = "192.0.2.1"
+#: Goroutines that led to each goroutine are kept, as many as this, so that a hit's request can be
+#: found among them (``Ancestors`` of Delve's API).
+_ANCESTORS = "tracebackancestors"
+_ANCESTORS_KEPT = 8
 
 
 def arguments(
@@ -39,3 +43,12 @@ def arguments(
         "--authorization-mode=RBAC",
         *extra,
     ]
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment: what is given, and a setting in ``GODEBUG`` unless that has it."""
+    settings = given.get("GODEBUG", "")
+    if _ANCESTORS in settings:
+        return dict(given)
+    ours = f"{_ANCESTORS}={_ANCESTORS_KEPT}"
+    return {**given, "GODEBUG": f"{settings},{ours}" if settings else ours}

@@ -96,7 +96,7 @@ class ControlPlane:
             dlv=plan.binaries.dlv,
             log=self.directory / "dlv.log",
             listen=plan.listen,
-            env={**os.environ, **plan.environment},
+            env=apiserver.environment({**os.environ, **plan.environment}),
         )
         target = Target(args=arguments, stdout=self._log.with_suffix(".out"), stderr=self._log)
         self.server = exec_(headless, plan.binaries.kube_apiserver, target=target)

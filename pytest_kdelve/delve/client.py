@@ -91,8 +91,12 @@ class Client:
                 self._check_since(f"{name} of {method}", versions.PARAMETERS.get((method, name)))
 
     def _check_since(self, what: str, since: str | None) -> None:
-        if since and self._version < versions.numbers(since):
+        if since and not self.is_at_least(since):
             raise UnsupportedError(what, since=since)
+
+    def is_at_least(self, version: str) -> bool:
+        """Whether this Delve is of a version such as ``1.26.0``, or newer."""
+        return self._version >= versions.numbers(version)
 
     @functools.cached_property
     def _version(self) -> tuple[int, ...]:

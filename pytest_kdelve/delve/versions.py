@@ -52,6 +52,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 #: An old Delve lists all goroutines for a filter of ``GoroutineField.WAITING_ON_CHANNEL``.
 CHANNEL_FILTER = "1.21.1"
+#: An old Delve has no ``delve.catch`` in conditions (``compileAST`` in its evalop package).
+CATCH = "1.26.0"
 
 
 def numbers(version: str) -> tuple[int, ...]:

@@ -1,8 +1,7 @@
 """Whose hit is it: finding the request that a goroutine works on.
 
-The request is looked for in the frames of the goroutine, by type. Which variable of a function
-holds it is learned once per function, since evaluating a name that is not there makes Delve
-search every package (17 to 60 ms in a kube-apiserver).
+It is looked for in the goroutine's frames, then in their contexts, then in both of the goroutines
+that it descends from. A hit for which nothing is found there is nobody's: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -13,188 +12,185 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import api, values
 from pytest_kdelve.errors import RPCError
+from pytest_kdelve.hits import contexts
+from pytest_kdelve.hits.frames import FrameVariables, Holder, function_of, serves_many
 from pytest_kdelve.hits.model import Attribution, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_kdelve.delve.client import Client
 
-#: Where a variable of these types has the ``*http.Request``.
-_PATHS = {
-    "*net/http.Request": "",
-    "*github.com/emicklei/go-restful/v3.Request": ".Request",
-    "*github.com/emicklei/go-restful.Request": ".Request",
-}
-_TYPES_ONLY = api.LoadConfig(
-    follow_pointers=False,
-    max_variable_recurse=0,
-    max_string_len=0,
-    max_array_values=0,
-    max_struct_fields=0,
-)
+    Frames = Iterable[tuple[int, api.Stackframe]]
+    Find = Callable[[Client, int, Frames], Iterator[Holder]]
+
 _STRINGS = api.LoadConfig(max_string_len=1024)
 #: The innermost request may be one that the apiserver sends itself, so more than one is read.
-_INNERMOST = 2
-#: Since Go 1.21; the field of the runtime's g.
+_INNERMOST_REQUESTS = 2
+_INNERMOST_CONTEXTS = 1
+#: How many goroutines back; the target keeps as many as ``GODEBUG=tracebackancestors=N`` says.
+_MOST_ANCESTORS = 16
+#: Of the runtime's g since Go 1.21: the first of them, also where the target keeps none.
 _PARENT = "runtime.curg.parentGoid"
-_PARENT_DEPTH = 128
-#: A goroutine with one of these frames goes on to the next request of its connection, so it may
-#: work on another one than the one for which it started a goroutine.
-_SERVES_MANY = frozenset({"net/http.(*conn).serve"})
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A frame, counted from the innermost, and the expression of the request in it."""
-
-    frame: int
-    function: str
-    expression: str
-
-    def fits(self, functions: Sequence[str]) -> bool:
-        """Whether a stack has the holder's function at the holder's frame."""
-        return len(functions) > self.frame and functions[self.frame] == self.function
-
-    @property
-    def attribution(self) -> Attribution:
-        """What a request that was found here says of its hit."""
-        return Attribution.OUTER_FRAME if self.frame else Attribution.FRAME
-
-    def expressions(self, *, from_innermost: bool) -> list[str]:
-        """Return the expressions that ``read_request`` wants, in its order."""
-        outer = from_innermost and self.frame
-        base = f"runtime.frame({self.frame}).{self.expression}" if outer else self.expression
-        return [f'{base}.Header["Audit-Id"]', f"{base}.Method", f"{base}.URL.Path"]
+_ANCESTOR_DEPTH = 128
+#: How many goroutines of nobody are remembered.
+_MOST_NOBODYS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A hit's request, and how it was found; ``holder`` is None in another goroutine."""
+    """A hit's request, and how it was found; ``holder`` is None where no frame has it."""
 
     request: Request
     attribution: Attribution
-    holder: Holder | None
+    holder: Holder | None = None
+
+    @classmethod
+    def in_frame(cls, request: Request, holder: Holder) -> Finding:
+        """Return what was found in a frame of the goroutine itself."""
+        attribution = Attribution.OUTER_FRAME if holder.frame else Attribution.FRAME
+        return cls(request, attribution, holder)
+
+
+def expressions(holder: Holder, *, from_innermost: bool) -> list[str]:
+    """Return the expressions that ``read_request`` wants, in its order."""
+    outer = from_innermost and holder.frame
+    base = f"runtime.frame({holder.frame}).{holder.expression}" if outer else holder.expression
+    return [
+        f'{base}.Header["Audit-Id"]',
+        f"{base}.Method",
+        f"{base}.URL.Path",
+        f"{base}.RequestURI",
+    ]
 
 
 def read_request(variables: Sequence[api.Variable]) -> Request | None:
-    """Return the request of a holder's three values; None where there is no request.
+    """Return the request of a holder's values; None where there is no request.
 
-    Raises nothing: what cannot be read is no request. A request without the header has an empty
-    ``audit_id``.
+    Raises nothing: what cannot be read is no request. Nor is one without the header that the
+    apiserver sends itself, which has no ``RequestURI`` (net/http): it says nothing of the request
+    on whose behalf it is sent. One without the header that came in has an empty ``audit_id``.
     """
     if not variables:
         return None
-    audit_ids, method, path = map(values.to_python, variables)
+    audit_ids, method, path, uri = map(values.to_python, variables)
     if not isinstance(method, str) or not isinstance(path, str | values.Incomplete):
         return None
-    audit_id = audit_ids[0] if isinstance(audit_ids, list) and audit_ids else ""
-    return Request(
-        method,
-        path if isinstance(path, str) else f"{path.value}…",
-        audit_id if isinstance(audit_id, str) else "",
-    )
+    found = audit_ids[0] if isinstance(audit_ids, list) and audit_ids else ""
+    audit_id = found if isinstance(found, str) else ""
+    if not audit_id and uri == "":
+        return None
+    return Request(method, path if isinstance(path, str) else f"{path.value}…", audit_id)
 
 
 class RequestFinder:
     """Finds requests in goroutines of one target, and learns where its functions keep them."""
 
     def __init__(self) -> None:
-        self._expressions: dict[str, str | None] = {}
+        self._variables = FrameVariables()
+        #: Goroutines of nobody, with the functions they were in.
+        self._nobodys: dict[tuple[int, tuple[str, ...]], None] = {}
 
-    def find(self, client: Client, goroutine: int, functions: Sequence[str]) -> Finding | None:
-        """Return the request that a stopped goroutine works on, and where it is.
+    def find(
+        self, client: Client, goroutine: int, frames: Sequence[api.Stackframe]
+    ) -> Finding | None:
+        """Return the request that a stopped goroutine works on, and how that was found.
 
-        ``functions`` are the goroutine's frames, innermost first. Where none of them has a
-        request, those of the goroutine that started this one are looked at: for PUT, PATCH and
-        DELETE the apiserver works in a goroutine that has no request itself.
+        ``frames`` are the goroutine's, innermost first.
         """
-        found = self._in_frames(client, goroutine, functions)
-        if found:
-            holder, request = found
-            return Finding(request, holder.attribution, holder)
-        request_of_parent = self._in_parent(client, goroutine)
-        if request_of_parent:
-            return Finding(request_of_parent, Attribution.PARENT, None)
-        return None
-
-    def _in_parent(self, client: Client, goroutine: int) -> Request | None:
-        parent = values.to_python(_eval(client, _PARENT, api.EvalScope(goroutine_id=goroutine)))
-        if not isinstance(parent, int) or not parent:
+        key = goroutine, tuple(map(function_of, frames))
+        if key in self._nobodys:
             return None
-        try:
-            frames = client.stacktrace(parent, _PARENT_DEPTH)
-        except RPCError:
-            return None  # It has ended.
-        functions = [frame.function.name if frame.function else "" for frame in frames]
-        if _SERVES_MANY.intersection(functions):
-            return None
-        found = self._in_frames(client, parent, functions)
-        return found[1] if found else None
-
-    def _in_frames(
-        self, client: Client, goroutine: int, functions: Sequence[str]
-    ) -> tuple[Holder, Request] | None:
-        """Return the first request with an Audit-ID, or the first one without.
-
-        The innermost ones are looked at, then the outermost, which came from the network.
-        """
-        found: tuple[Holder, Request] | None = None
-        for holder in self._candidates(client, goroutine, functions):
-            request = self._read(client, goroutine, holder)
-            if request and request.audit_id:
-                return holder, request
-            if request and found is None:
-                found = holder, request
+        found = self._in_goroutine(client, goroutine, frames)
+        found = found or self._in_ancestors(client, goroutine, frames)
+        if found is None:
+            if len(self._nobodys) == _MOST_NOBODYS:
+                self._nobodys.clear()
+            self._nobodys[key] = None
         return found
 
-    def _candidates(
-        self, client: Client, goroutine: int, functions: Sequence[str]
-    ) -> Iterator[Holder]:
-        frames = list(enumerate(functions))
-        seen = set()
-        inner = self._holders(client, goroutine, frames)
-        for holder in itertools.islice(inner, _INNERMOST):
-            seen.add(holder.frame)
-            yield holder
-        outermost = next(self._holders(client, goroutine, reversed(frames)), None)
-        if outermost and outermost.frame not in seen:
-            yield outermost
+    def _in_goroutine(
+        self, client: Client, goroutine: int, frames: Sequence[api.Stackframe]
+    ) -> Finding | None:
+        in_frames = self._in_frames(client, goroutine, frames)
+        return in_frames or self._in_contexts(client, goroutine, frames)
 
-    def _holders(
-        self, client: Client, goroutine: int, frames: Iterable[tuple[int, str]]
-    ) -> Iterator[Holder]:
-        for frame, function in frames:
-            if not function or function.startswith("runtime."):
-                continue
-            if function not in self._expressions:
-                self._expressions[function] = self._learn(client, goroutine, frame)
-            expression = self._expressions[function]
-            if expression:
-                yield Holder(frame, function, expression)
-
-    def _learn(self, client: Client, goroutine: int, frame: int) -> str | None:
-        scope = api.EvalScope(goroutine_id=goroutine, frame=frame)
-        try:
-            variables = [
-                *client.list_function_args(scope, _TYPES_ONLY),
-                *client.list_local_vars(scope, _TYPES_ONLY),
-            ]
-        except RPCError:
-            return None  # A frame without debug information, such as assembly, holds no request.
-        for variable in variables:
-            path = _PATHS.get(variable.type)
-            if path is not None and variable.name.isidentifier():
-                return f"{variable.name}{path}"
+    def _in_ancestors(
+        self, client: Client, goroutine: int, frames: Sequence[api.Stackframe]
+    ) -> Finding | None:
+        if serves_many(frames):
+            return None
+        for ancestor in _ancestors(client, goroutine):
+            if serves_many(ancestor.stack or ()):
+                return None
+            try:
+                stack = client.stacktrace(ancestor.id, _ANCESTOR_DEPTH)
+            except RPCError:
+                continue  # It has ended.
+            if serves_many(stack):
+                return None
+            if found := self._in_goroutine(client, ancestor.id, stack):
+                return Finding(found.request, Attribution.ANCESTOR)
         return None
 
-    def _read(self, client: Client, goroutine: int, holder: Holder) -> Request | None:
-        scope = api.EvalScope(goroutine_id=goroutine, frame=holder.frame)
-        read = [
-            _eval(client, expression, scope)
-            for expression in holder.expressions(from_innermost=False)
-        ]
-        return read_request(read)
+    def _in_frames(
+        self, client: Client, goroutine: int, frames: Sequence[api.Stackframe]
+    ) -> Finding | None:
+        """Look at the innermost ones, then at the outermost, which came from the network."""
+        holders = _ends(
+            self._variables.requests, client, goroutine, frames, innermost=_INNERMOST_REQUESTS
+        )
+        for holder in holders:
+            if request := _read(client, goroutine, holder):
+                return Finding.in_frame(request, holder)
+        return None
+
+    def _in_contexts(
+        self, client: Client, goroutine: int, frames: Sequence[api.Stackframe]
+    ) -> Finding | None:
+        holders = _ends(
+            self._variables.contexts, client, goroutine, frames, innermost=_INNERMOST_CONTEXTS
+        )
+        for holder in holders:
+            request = contexts.request_of(client, holder.expression, holder.scope(goroutine))
+            if request:
+                return Finding(request, Attribution.CONTEXT)
+        return None
+
+
+def _ends(
+    find: Find,
+    client: Client,
+    goroutine: int,
+    frames: Sequence[api.Stackframe],
+    *,
+    innermost: int,
+) -> Iterator[Holder]:
+    """Yield the innermost of what is found, and then the outermost."""
+    numbered = list(enumerate(frames))
+    seen = set()
+    for holder in itertools.islice(find(client, goroutine, numbered), innermost):
+        seen.add(holder.frame)
+        yield holder
+    outermost = next(find(client, goroutine, reversed(numbered)), None)
+    if outermost and outermost.frame not in seen:
+        yield outermost
+
+
+def _ancestors(client: Client, goroutine: int) -> Iterator[api.Ancestor]:
+    """Yield the goroutines from which one descends, the one that started it first."""
+    try:
+        yield from client.ancestors(goroutine, _MOST_ANCESTORS, _ANCESTOR_DEPTH)
+    except RPCError:  # The target was not told to keep them.
+        parent = values.to_python(_eval(client, _PARENT, api.EvalScope(goroutine_id=goroutine)))
+        if isinstance(parent, int) and parent:
+            yield api.Ancestor(id=parent)
+
+
+def _read(client: Client, goroutine: int, holder: Holder) -> Request | None:
+    scope = holder.scope(goroutine)
+    wanted = expressions(holder, from_innermost=False)
+    return read_request([_eval(client, expression, scope) for expression in wanted])
 
 
 def _eval(client: Client, expression: str, scope: api.EvalScope) -> api.Variable:

@@ -70,8 +70,9 @@ class Attribution(enum.Enum):
 
     FRAME = "the request is in the frame"
     OUTER_FRAME = "the request is in an outer frame of the goroutine"
-    PARENT = "the request is in a frame of the goroutine that started this one"
-    NONE = "no request was found in the frames of the goroutine or of its parent"
+    CONTEXT = "the request is that of a context in the goroutine's frames"
+    ANCESTOR = "the request is that of a goroutine that this one descends from"
+    NONE = "no request was found in the goroutine, nor in those that it descends from"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,73 +3,30 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve import api, completeness, loading, values
+from pytest_kdelve.delve import api, completeness, loading, values, versions
 from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError, RPCError
-from pytest_kdelve.hits.attribution import Finding, Holder, RequestFinder, read_request
+from pytest_kdelve.hits.attribution import Finding, RequestFinder, read_request
+from pytest_kdelve.hits.breakpoints import Armed, Coverage
+from pytest_kdelve.hits.budget import Budget
+from pytest_kdelve.hits.frames import function_of
 from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_kdelve.delve.client import Client
+    from pytest_kdelve.hits.breakpoints import Subscription
+    from pytest_kdelve.hits.frames import Holder
 
-#: Frames of a hit; a handler of a kube-apiserver has about 65.
-_STACK_DEPTH = 128
 _NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop")
 #: Delve evaluates it in the selected goroutine, whatever the scope (``pushLocal`` in its eval.go).
 _OUTER_FRAME = "runtime.frame("
-_FRAME_VARIABLES = api.LoadConfig()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Subscription:
-    """Who wants to know of hits at a place.
-
-    ``expressions`` are evaluated in the frame of each hit. Where the hit is the subscriber's
-    (caused by a request whose Audit-ID it ``owns``, or any with ``by_anyone``), each value is
-    loaded down to the depth that ``expressions`` gives, as in ``completeness.is_complete``.
-    ``sink`` gets each hit, own or not, in the loop's thread.
-    """
-
-    place: Place
-    expressions: Mapping[str, int]
-    load_frame: bool
-    owns: Callable[[str], bool]
-    by_anyone: bool
-    sink: Callable[[Hit], None]
-
-
-@dataclass(slots=True)
-class _Armed:
-    """A breakpoint that is set at one address, and everybody who shares it."""
-
-    id: int
-    pc: int
-    subscriptions: list[Subscription]
-    holder: Holder | None
-    expressions: list[str] = field(default_factory=list)
-
-    def wanted(self) -> api.Breakpoint:
-        """Return what Delve is to collect in each hit; remembers the order asked for."""
-        every = (expr for subscription in self.subscriptions for expr in subscription.expressions)
-        self.expressions = list(dict.fromkeys(every))
-        request = self.holder.expressions(from_innermost=True) if self.holder else []
-        load = _FRAME_VARIABLES if any(s.load_frame for s in self.subscriptions) else None
-        return api.Breakpoint(
-            id=self.id,
-            addrs=[self.pc],
-            stacktrace=_STACK_DEPTH,
-            variables=[*request, *self.expressions],
-            load_args=load,
-            load_locals=load,
-        )
 
 
 class Recorder:
@@ -82,7 +39,7 @@ class Recorder:
         self._loop = Loop(connect, self._on_stop)
         self._finder = RequestFinder()
         self._resolver: Resolver | None = None
-        self._armed: dict[int, _Armed] = {}
+        self._armed: dict[int, Armed] = {}
         self._holders: dict[int, Holder | None] = {}
 
     def start(self) -> None:
@@ -147,33 +104,45 @@ class Recorder:
         """The debugger's client; each call halts the target for its time."""
         return self._loop.client
 
+    def coverage(self, subscription: Subscription) -> Coverage:
+        """Return which hits a subscription does not get; all come in before it is added."""
+        found = [
+            armed.subscriptions[subscription]
+            for armed in list(self._armed.values())
+            if subscription in armed.subscriptions
+        ]
+        return Coverage(
+            passes_others=any(each.passes_others for each in found),
+            switched_off=next(filter(None, (each.switched_off for each in found)), ""),
+        )
+
     def _add(self, client: Client, subscription: Subscription) -> None:
         for pc in subscription.place.pcs:
-            armed = self._armed.get(pc)
-            if armed:
-                armed.subscriptions.append(subscription)
-                client.amend_breakpoint(armed.wanted())
-                continue
-            armed = _Armed(0, pc, [subscription], self._holders.get(pc))
-            armed.id = client.create_breakpoint(armed.wanted()).id
-            self._armed[pc] = armed
+            armed = self._armed.get(pc) or Armed(0, pc, self._holders.get(pc))
+            armed.subscriptions[subscription] = Coverage()
+            if not armed.id:
+                armed.budget = Budget()
+                armed.id = client.create_breakpoint(_wanted(client, armed)).id
+                self._armed[pc] = armed
+            else:
+                client.amend_breakpoint(_wanted(client, armed))
 
     def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
         for armed in list(self._armed.values()):
-            kept = [s for s in armed.subscriptions if s not in subscriptions]
-            if len(kept) == len(armed.subscriptions):
-                continue
-            armed.subscriptions = kept
+            gone = armed.subscriptions.keys() & set(subscriptions)
+            for subscription in gone:
+                del armed.subscriptions[subscription]
+            if not armed.subscriptions:
+                del self._armed[armed.pc]
             # A test may have cleared the breakpoint itself, through the client.
             with suppress(RPCError):
-                if kept:
-                    client.amend_breakpoint(armed.wanted())
-                    continue
-                del self._armed[armed.pc]
-                client.clear_breakpoint(armed.id)
+                if gone and armed.id and armed.subscriptions:
+                    client.amend_breakpoint(_wanted(client, armed))
+                elif gone and armed.id:
+                    client.clear_breakpoint(armed.id)
 
     def _on_stop(self, client: Client, state: api.DebuggerState) -> None:
-        by_id = {armed.id: armed for armed in self._armed.values()}
+        by_id = {armed.id: armed for armed in self._armed.values() if armed.id}
         at_breakpoints = [thread for thread in state.threads or () if thread.breakpoint]
         # All are taken apart first, since reading one may change what a breakpoint collects.
         stops = [
@@ -187,8 +156,10 @@ class Recorder:
     def _deliver(self, client: Client, stop: _Stop) -> None:
         finding = self._whose(client, stop)
         audit_id = finding.request.audit_id if finding else ""
+        is_anybodys = False
         for subscription in tuple(stop.armed.subscriptions):
-            is_own = bool(audit_id) and subscription.owns(audit_id)
+            is_own = subscription.owns(audit_id)
+            is_anybodys = is_anybodys or is_own
             is_wanted = is_own or subscription.by_anyone
             found = {
                 expression: self._value(client, stop, expression, depth if is_wanted else 0)
@@ -196,6 +167,20 @@ class Recorder:
             }
             source = subscription.place.source
             subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
+        if not is_anybodys and not stop.armed.budget.spend():
+            self._switch_off(client, stop.armed)
+
+    def _switch_off(self, client: Client, armed: Armed) -> None:
+        """Clear a breakpoint that others hit so often that the test would not come to its end."""
+        if not armed.id:
+            return  # By another thread of the same stop.
+        client.clear_breakpoint(armed.id)
+        armed.id = 0
+        spent = armed.budget
+        for coverage in armed.subscriptions.values():
+            coverage.switched_off = (
+                f"switched off after {spent.count} hits of others in {spent.seconds:.1f} s"
+            )
 
     def _whose(self, client: Client, stop: _Stop) -> Finding | None:
         """Return a hit's request, and how it was found.
@@ -204,13 +189,13 @@ class Recorder:
         Audit-ID there is nobody's that is known here, so that needs no second look.
         """
         if stop.request and stop.holder:
-            return Finding(stop.request, stop.holder.attribution, stop.holder)
-        finding = self._finder.find(client, stop.thread.goroutine_id, stop.functions)
+            return Finding.in_frame(stop.request, stop.holder)
+        finding = self._finder.find(client, stop.thread.goroutine_id, stop.frames)
         armed = stop.armed
-        if finding and finding.request.audit_id and finding.holder not in {None, armed.holder}:
+        if finding and finding.holder not in {None, armed.holder} and armed.id:
             armed.holder = finding.holder
             self._holders[armed.pc] = finding.holder
-            client.amend_breakpoint(armed.wanted())
+            client.amend_breakpoint(_wanted(client, armed))
         return finding
 
     def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
@@ -227,6 +212,10 @@ class Recorder:
         return values.to_python(variable)
 
 
+def _wanted(client: Client, armed: Armed) -> api.Breakpoint:
+    return armed.wanted(can_catch=client.is_at_least(versions.CATCH))
+
+
 class _Stop:
     """What Delve said of one thread at one breakpoint, taken apart.
 
@@ -234,19 +223,19 @@ class _Stop:
     under other names, but in the order in which they were asked for.
     """
 
-    def __init__(self, thread: api.Thread, armed: _Armed, selected: api.Goroutine | None) -> None:
+    def __init__(self, thread: api.Thread, armed: Armed, selected: api.Goroutine | None) -> None:
         self.thread = thread
         self.armed = armed
         self.holder = armed.holder
         self._info = thread.breakpoint_info or api.BreakpointInfo()
-        frames = self._info.stacktrace or []
-        self.functions = [frame.function.name if frame.function else "" for frame in frames]
+        self.frames = self._info.stacktrace or []
+        self._functions = list(map(function_of, self.frames))
         asked = len(armed.expressions)
         variables = self._info.variables or [_NOT_COLLECTED] * asked
         first = len(variables) - asked
         self.variables = dict(zip(armed.expressions, variables[first:], strict=True))
         self.is_selected = selected is not None and selected.id == thread.goroutine_id
-        fits = self.holder is not None and self.holder.fits(self.functions)
+        fits = self.holder is not None and self.holder.fits(self._functions)
         # Of several threads in one stop, Delve reads outer frames of the selected one for all.
         is_its_own = self.holder is not None and (self.is_selected or not self.holder.frame)
         self.request = read_request(variables[:first]) if fits and is_its_own else None
@@ -260,7 +249,6 @@ class _Stop:
         is_own: bool,
     ) -> Hit:
         """Return the hit, with the values that one subscription asked for."""
-        frames = self._info.stacktrace or []
         return Hit(
             file=self.thread.file,
             line=self.thread.line,
@@ -270,7 +258,7 @@ class _Stop:
             stack=Stack(
                 tuple(
                     Frame(name, frame.file, frame.line)
-                    for name, frame in zip(self.functions, frames, strict=True)
+                    for name, frame in zip(self._functions, self.frames, strict=True)
                 )
             ),
             args=values.by_name(self._info.arguments),

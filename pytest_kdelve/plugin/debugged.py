@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from pytest_kdelve.controlplane.environment import ControlPlane
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
+from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import Collected
-from pytest_kdelve.hits.recorder import Recorder, Subscription
+from pytest_kdelve.hits.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pytest_kdelve.controlplane.credentials import Credentials
@@ -85,7 +86,7 @@ class Debugged:
                 self._startup[id(expectation)] = error
                 continue
             self._startup[id(expectation)] = watched
-            subscriptions.append(subscription(watched, owns=lambda _audit_id: False))
+            subscriptions.append(subscription(watched, owner=""))
         return subscriptions
 
     def startup(self, expectation: Expectation) -> Watched:
@@ -141,14 +142,14 @@ class Debugged:
         return self._control_plane.log_tail(lines)
 
 
-def subscription(watched: Watched, *, owns: Callable[[str], bool]) -> Subscription:
+def subscription(watched: Watched, *, owner: str) -> Subscription:
     """Return what the recorder needs to collect an expectation's hits."""
     expectation = watched.expectation
     return Subscription(
         place=watched.place,
         expressions=expectation.expressions,
         load_frame=False,
-        owns=owns,
+        owner=owner,
         by_anyone=expectation.by == "anyone" or expectation.during == "startup",
         sink=watched.collected.add,
     )

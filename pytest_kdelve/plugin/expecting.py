@@ -43,7 +43,7 @@ class Expecting:
             for expectation in expectations
         ]
         self._subscriptions = [
-            subscription(watched, owns=log.owns)
+            subscription(watched, owner=log.prefix)
             for watched in self._watched
             if watched.expectation.during == "test"
         ]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import KdelveError
+from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import HitList
 from pytest_kdelve.hits.expectations import check_by
 from pytest_kdelve.hits.model import Stack
-from pytest_kdelve.hits.recorder import Subscription
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,7 +76,7 @@ class Kdelve:
             place=place,
             expressions=dict.fromkeys([*(locals or ()), *filter(None, [when])], 1),
             load_frame=locals is None,
-            owns=self._log.owns,
+            owner=self._log.prefix,
             by_anyone=by == "anyone",
             sink=chosen.take,
         )

@@ -172,7 +172,7 @@ def test_a_hit_in_a_goroutine_without_a_request_is_found_by_its_parent(
     merge = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
     with kdelve.watch(location, locals=[]) as hits:
         assert api.request(method, config_map, json=new, headers=merge).ok
-    assert hits.only.attribution is Attribution.PARENT
+    assert hits.only.attribution is Attribution.ANCESTOR
     assert str(hits.only.request) == f"{method} {config_map}"
 
 

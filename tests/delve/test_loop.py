@@ -19,7 +19,8 @@ from pytest_kdelve.errors import (
     RPCError,
     TargetExitedError,
 )
-from pytest_kdelve.hits.recorder import Recorder, Subscription
+from pytest_kdelve.hits.breakpoints import Subscription
+from pytest_kdelve.hits.recorder import Recorder
 from pytest_kdelve.process import poll
 from tests.delve.conftest import LONG, Debug, Stops, break_at, ended, has_ended, place_of
 
@@ -173,7 +174,7 @@ class TestHits:
                 place=place if at else after,
                 expressions=dict.fromkeys(expressions, 0),
                 load_frame=False,
-                owns=lambda _: False,
+                owner="",
                 by_anyone=True,
                 sink=sink.append,
             )

@@ -19,7 +19,8 @@ from pytest_kdelve.delve import test as test_
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.stops import StopReason
 from pytest_kdelve.errors import TargetExitedError
-from pytest_kdelve.hits.recorder import Recorder, Subscription
+from pytest_kdelve.hits.breakpoints import Subscription
+from pytest_kdelve.hits.recorder import Recorder
 from pytest_kdelve.process import poll
 from tests.delve.conftest import LONG, break_at
 from tests.delve.study import (
@@ -216,7 +217,7 @@ def test_trace_records_each_function_with_its_arguments(start: Start) -> None:
                     place=recorder.resolve(Location(name, is_file=False)),
                     expressions={},
                     load_frame=True,
-                    owns=lambda _audit_id: False,
+                    owner="",
                     by_anyone=True,
                     sink=hits.append,
                 )

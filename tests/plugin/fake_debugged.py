@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_kdelve.delve.locations import Location
+    from pytest_kdelve.hits.breakpoints import Subscription
     from pytest_kdelve.hits.expectations import Expectation
-    from pytest_kdelve.hits.recorder import Subscription
 
 DEATH = "kube-apiserver ended with status 2\n  last lines of its log:\n    panic: Bearer aB1.cD2"
 

@@ -34,10 +34,18 @@ def strings(*texts: str) -> api.Variable:
 
 
 def request_values(
-    expression: str, *, audit_id: str | None = "kdelve-1", path: str = "/api"
+    expression: str,
+    *,
+    audit_id: str | None = "kdelve-1",
+    path: str = "/api",
+    is_outgoing: bool = False,
 ) -> dict[str, api.Variable]:
-    """Return what the three expressions of a request in a variable give."""
-    values = {f"{expression}.Method": string("GET"), f"{expression}.URL.Path": string(path)}
+    """Return what the expressions of a request in a variable give."""
+    values = {
+        f"{expression}.Method": string("GET"),
+        f"{expression}.URL.Path": string(path),
+        f"{expression}.RequestURI": string("" if is_outgoing else path),
+    }
     if audit_id is not None:
         values[f'{expression}.Header["Audit-Id"]'] = strings(audit_id)
     return values
@@ -59,6 +67,13 @@ class FakeFrame:
 PARENT = 6
 
 
+def _stack(frames: Sequence[FakeFrame]) -> list[api.Stackframe]:
+    return [
+        api.Stackframe(function=api.Function(name=frame.function), file="/src/get.go", line=number)
+        for number, frame in enumerate(frames)
+    ]
+
+
 class FakeClient:
     """Delve as far as hits need it, with ``calls`` as (method, what) in their order."""
 
@@ -70,14 +85,20 @@ class FakeClient:
         self.refused: set[int] = set()
         self.calls: list[tuple[str, str]] = []
         self.loads: list[api.LoadConfig] = []
+        self.can_catch = True
+        #: What ``GODEBUG=tracebackancestors`` keeps, None where it is not set.
+        self.ancestor_ids: Sequence[int] | None = None
 
     @property
     def as_client(self) -> Client:
         return cast("Client", self)
 
     @property
-    def functions(self) -> list[str]:
-        return [frame.function for frame in self.frames]
+    def stack(self) -> list[api.Stackframe]:
+        return _stack(self.frames)
+
+    def is_at_least(self, _version: str) -> bool:
+        return self.can_catch
 
     def count(self) -> Counter[str]:
         """Return how often each method was called since this was asked last."""
@@ -118,8 +139,13 @@ class FakeClient:
         self.calls.append(("stacktrace", str(goroutine)))
         if goroutine != PARENT or self.parent_frames is None:
             raise RPCError("Stacktrace", f"unknown goroutine {goroutine}")
-        names = [frame.function for frame in self.parent_frames]
-        return [api.Stackframe(function=api.Function(name=name)) for name in names]
+        return _stack(self.parent_frames)
+
+    def ancestors(self, goroutine: int, _count: int, _depth: int) -> list[api.Ancestor]:
+        self.calls.append(("ancestors", str(goroutine)))
+        if self.ancestor_ids is None:
+            raise RPCError("Ancestors", "tracebackancestors is disabled")
+        return [api.Ancestor(id=number) for number in self.ancestor_ids]
 
     def _frame(self, scope: api.EvalScope) -> FakeFrame:
         frames = self.parent_frames or () if scope.goroutine_id == PARENT else self.frames
@@ -150,10 +176,7 @@ class FakeClient:
         )
 
     def _collect(self, breakpoint_: api.Breakpoint) -> api.BreakpointInfo:
-        frames = [
-            api.Stackframe(function=api.Function(name=frame.function), file="/src/get.go", line=n)
-            for n, frame in enumerate(self.frames)
-        ]
+        frames = self.stack
         variables = [self._collected(expr) for expr in breakpoint_.variables or ()]
         local = [api.Variable(name="local", kind=api.Kind.BOOL, value="true", addr=1)]
         loaded = local if breakpoint_.load_locals else None

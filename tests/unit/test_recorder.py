@@ -11,9 +11,11 @@ from pytest_kdelve.delve import api
 from pytest_kdelve.delve.locations import Place
 from pytest_kdelve.delve.values import Incomplete, Unreadable
 from pytest_kdelve.errors import RPCError, TargetExitedError
+from pytest_kdelve.hits import budget
 from pytest_kdelve.hits import recorder as module
+from pytest_kdelve.hits.breakpoints import Coverage, Subscription
 from pytest_kdelve.hits.model import Attribution, Hit, Request
-from pytest_kdelve.hits.recorder import Recorder, Subscription
+from pytest_kdelve.hits.recorder import Recorder
 from tests.unit.fake_delve import (
     REQUEST_TYPE,
     FakeClient,
@@ -46,7 +48,7 @@ class Subscriber:
             place=Place("/src/get.go", 74, "handlers.get", pcs),
             expressions=expressions or {},
             load_frame=load_frame,
-            owns=lambda audit_id: audit_id == OWN,
+            owner=OWN,
             by_anyone=by_anyone,
             sink=self.hits.append,
         )
@@ -197,6 +199,7 @@ def test_the_second_hit_at_a_place_needs_no_call(fake: Fake) -> None:
         'runtime.frame(1).req.Header["Audit-Id"]',
         "runtime.frame(1).req.Method",
         "runtime.frame(1).req.URL.Path",
+        "runtime.frame(1).req.RequestURI",
         "name",
     ]
     fake.client.count()
@@ -269,7 +272,103 @@ def test_outer_frames_of_another_goroutine_than_the_selected_are_read_anew(fake:
     info.variables = list(request_values("", audit_id=OTHERS).values())
     fake.loop.stopped(selected, another)
     assert [hit.is_own for hit in subscriber.hits] == [True, True, True]
-    assert fake.client.count() == {"eval": 3}
+    assert fake.client.count() == {"eval": 4}
+
+
+class TestCondition:
+    """Where the request is in the frame itself, Delve passes over those of others."""
+
+    OWN_ONES = (
+        'delve.catch(uintptr(req) == 0 || req.RequestURI == "" || '
+        'req.Header["Audit-Id"][0][:8] == "kdelve-1")'
+    )
+
+    def hit_in_frame(self, fake: Fake, audit_id: str) -> None:
+        values = request_values("req", audit_id=audit_id)
+        fake.client.frames = [FakeFrame("handlers.get", {"req": REQUEST_TYPE}, values)]
+        fake.loop.stopped(fake.client.stop(1))
+
+    @pytest.mark.parametrize("audit_id", [OWN, OTHERS])
+    def test_it_is_set_once_a_request_was_found_there(self, fake: Fake, audit_id: str) -> None:
+        subscriber = Subscriber(1)
+        fake.add(subscriber)
+        assert fake.breakpoint.cond == ""
+        self.hit_in_frame(fake, audit_id)
+        assert fake.breakpoint.cond == self.OWN_ONES
+        assert fake.recorder.coverage(subscriber.subscription) == Coverage(passes_others=True)
+
+    def test_it_outlives_the_breakpoint(self, fake: Fake) -> None:
+        first, second = Subscriber(1), Subscriber(1)
+        fake.add(first)
+        self.hit_in_frame(fake, OWN)
+        fake.remove(first)
+        fake.add(second)
+        assert fake.breakpoint.cond == self.OWN_ONES
+
+    def test_there_is_none_for_an_outer_frame(self, fake: Fake) -> None:
+        subscriber = Subscriber(1)
+        fake.add(subscriber)
+        fake.hit(1)
+        assert fake.breakpoint.cond == ""
+        assert fake.recorder.coverage(subscriber.subscription) == Coverage()
+
+    def test_there_is_none_for_as_long_as_somebody_wants_all(self, fake: Fake) -> None:
+        own, all_ = Subscriber(1), Subscriber(1, by_anyone=True)
+        fake.add(own, all_)
+        self.hit_in_frame(fake, OWN)
+        assert fake.breakpoint.cond == ""
+        fake.remove(all_)
+        assert fake.breakpoint.cond == self.OWN_ONES
+        fake.add(all_)
+        assert fake.breakpoint.cond == ""
+        assert fake.recorder.coverage(own.subscription).passes_others, "it did for a while"
+
+    def test_there_is_none_where_delve_cannot_catch_errors(self, fake: Fake) -> None:
+        fake.client.can_catch = False
+        fake.add(Subscriber(1))
+        self.hit_in_frame(fake, OWN)
+        assert fake.breakpoint.cond == ""
+
+
+class TestHotLine:
+    @pytest.fixture(autouse=True)
+    def _little_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(budget, "BURST", 3)
+        monkeypatch.setattr(budget, "RATE", 0)
+
+    def test_its_breakpoint_is_switched_off(self, fake: Fake) -> None:
+        """Hits of the same stop are delivered nevertheless."""
+        subscriber = Subscriber(1)
+        fake.add(subscriber)
+        fake.goroutine(OTHERS)
+        fake.loop.stopped(*(fake.client.stop(1, goroutine=number) for number in range(1, 6)))
+        assert len(subscriber.hits) == 5
+        assert fake.client.breakpoints == {}
+        switched_off = fake.recorder.coverage(subscriber.subscription).switched_off
+        assert switched_off == "switched off after 4 hits of others in 0.0 s"
+        fake.remove(subscriber)
+        assert fake.client.breakpoints == {}
+
+    def test_the_tests_own_hits_do_not_count(self, fake: Fake) -> None:
+        subscriber = Subscriber(1)
+        fake.add(subscriber)
+        for _ in range(10):
+            fake.hit(1, OWN)
+        assert fake.recorder.coverage(subscriber.subscription).switched_off == ""
+        assert len(subscriber.hits) == 10
+
+    def test_who_comes_later_has_it_set_again(self, fake: Fake) -> None:
+        first, second = Subscriber(1), Subscriber(1)
+        fake.add(first)
+        for _ in range(4):
+            fake.hit(1, OTHERS)
+        fake.add(second)
+        fake.hit(1, OWN)
+        assert [hit.is_own for hit in second.hits] == [True]
+        assert fake.recorder.coverage(second.subscription).switched_off == ""
+        assert fake.recorder.coverage(first.subscription).switched_off
+        fake.remove(first, second)
+        assert fake.client.breakpoints == {}
 
 
 def test_a_stop_without_threads_is_no_hit(fake: Fake) -> None:

@@ -1,0 +1,111 @@
+"""A breakpoint that several subscriptions share: what it collects, and when it stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.delve import api
+from pytest_kdelve.hits.attribution import expressions
+from pytest_kdelve.hits.budget import Budget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_kdelve.delve.locations import Place
+    from pytest_kdelve.hits.frames import Holder
+    from pytest_kdelve.hits.model import Hit
+
+#: Frames of a hit; a handler of a kube-apiserver has about 65.
+_STACK_DEPTH = 128
+_FRAME_VARIABLES = api.LoadConfig()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Subscription:
+    """Who wants to know of hits at a place.
+
+    ``expressions`` are evaluated in the frame of each hit. Where the hit is the subscriber's
+    (caused by a request whose Audit-ID begins with ``owner``, or any with ``by_anyone``), each
+    value is loaded down to the depth that ``expressions`` gives, as in
+    ``completeness.is_complete``. ``sink`` gets each hit, own or not, in the loop's thread.
+    """
+
+    place: Place
+    expressions: Mapping[str, int]
+    load_frame: bool
+    owner: str
+    by_anyone: bool
+    sink: Callable[[Hit], None]
+
+    def owns(self, audit_id: str) -> bool:
+        """Whether a request is the subscriber's."""
+        return bool(self.owner) and audit_id.startswith(self.owner)
+
+
+@dataclass(slots=True)
+class Coverage:
+    """Which hits at a place a subscription does not get.
+
+    ``passes_others``: those of others' requests may be passed over by Delve. ``switched_off``
+    says since when, and why, it gets none at all; it is empty where it does.
+    """
+
+    passes_others: bool = False
+    switched_off: str = ""
+
+
+@dataclass(slots=True)
+class Armed:
+    """A breakpoint at one address; ``id`` is 0 where it is not set.
+
+    ``holder`` is the variable in which the request was found at the last hit.
+    """
+
+    id: int
+    pc: int
+    holder: Holder | None
+    subscriptions: dict[Subscription, Coverage] = field(default_factory=dict)
+    expressions: list[str] = field(default_factory=list)
+    budget: Budget = field(default_factory=Budget)
+
+    def wanted(self, *, can_catch: bool) -> api.Breakpoint:
+        """Return what Delve is to collect in each hit; remembers the order asked for.
+
+        ``can_catch``: whether this Delve knows ``delve.catch``.
+        """
+        every = (expr for subscription in self.subscriptions for expr in subscription.expressions)
+        self.expressions = list(dict.fromkeys(every))
+        request = expressions(self.holder, from_innermost=True) if self.holder else []
+        load = _FRAME_VARIABLES if any(s.load_frame for s in self.subscriptions) else None
+        condition = self._condition() if can_catch else ""
+        for coverage in self.subscriptions.values():
+            coverage.passes_others = coverage.passes_others or bool(condition)
+        return api.Breakpoint(
+            id=self.id,
+            addrs=[self.pc],
+            cond=condition,
+            stacktrace=_STACK_DEPTH,
+            variables=[*request, *self.expressions],
+            load_args=load,
+            load_locals=load,
+        )
+
+    def _condition(self) -> str:
+        """Return the condition that passes over the requests of others, where it can be told.
+
+        It can where the request is in the frame itself, as it was at the last hit. (In an outer
+        frame Delve would evaluate it for the selected goroutine, be it another one.) A request
+        that did not come in is none of anybody's, so it stops, as does nil. Delve evaluates to
+        the end what is true and has a value: where the header is missing or too short, it is
+        another's, and ``delve.catch`` makes that false.
+        """
+        holder = self.holder
+        if holder is None or holder.frame or any(s.by_anyone for s in self.subscriptions):
+            return ""
+        request = holder.expression
+        owners = dict.fromkeys(s.owner for s in self.subscriptions)
+        own = [f'{request}.Header["Audit-Id"][0][:{len(owner)}] == "{owner}"' for owner in owners]
+        # Delve looks for nil in every package, which takes 25 ms.
+        alternatives = [f"uintptr({request}) == 0", f'{request}.RequestURI == ""', *own]
+        return f"delve.catch({' || '.join(alternatives)})"

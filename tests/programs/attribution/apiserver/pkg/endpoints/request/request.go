@@ -1,0 +1,12 @@
+// Package request has the names and the shape of a kube-apiserver's own, as far as they matter here.
+package request
+
+import "context"
+
+type key int
+
+type RequestInfo struct{ Path, Verb string }
+
+func With(ctx context.Context, path, verb string) context.Context {
+	return context.WithValue(ctx, key(0), &RequestInfo{Path: path, Verb: verb})
+}

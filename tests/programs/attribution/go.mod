@@ -1,0 +1,7 @@
+module example.com/attribution
+
+go 1.18
+
+require k8s.io/apiserver v0.0.0
+
+replace k8s.io/apiserver => ./apiserver
