@@ -40,7 +40,11 @@ _MOST_CONTEXTS = 128
 
 
 def request_of(client: Client, expression: str, scope: api.EvalScope) -> Request | None:
-    """Return the request of a context, None where it has none that could be found."""
+    """Return the request of a context, None where it has none with an Audit-ID.
+
+    Work that the apiserver shares among requests, such as looking up a token, has an AuditContext
+    without one.
+    """
     reader = _Reader(client, scope)
     found: dict[str, str] = {}
     for type_, address in reader.values_of(expression):
@@ -48,13 +52,12 @@ def request_of(client: Client, expression: str, scope: api.EvalScope) -> Request
         found.setdefault(type_, address)
         if _AUDIT_CONTEXT in found:
             break
-    if _AUDIT_CONTEXT not in found:
+    audit, info = found.get(_AUDIT_CONTEXT), found.get(_REQUEST_INFO)
+    audit_id = reader.first_text(audit, *_AUDIT_IDS)
+    if not audit_id:
         return None
-    audit = found[_AUDIT_CONTEXT]
-    audit_id = next(filter(None, (reader.text(f"{audit}.{field}") for field in _AUDIT_IDS)), "")
-    info = found.get(_REQUEST_INFO)
-    verb, path = (reader.text(f"{info}.{field}") if info else "?" for field in ("Verb", "Path"))
-    return Request(_METHODS.get(verb, verb.upper()), path, audit_id)
+    verb = reader.first_text(info, "Verb")
+    return Request(_METHODS.get(verb, verb.upper()), reader.first_text(info, "Path"), audit_id)
 
 
 class _Reader:
@@ -75,11 +78,14 @@ class _Reader:
                 yield value.type, f'(*(*"{value.type}")({value.addr:#x}))'
             context = _outer(struct)
 
-    def text(self, expression: str) -> str:
-        """Return a string, empty where there is none."""
-        found = self._eval(expression)
-        value = values.to_python(found) if found else ""
-        return value if isinstance(value, str) else ""
+    def first_text(self, struct: str | None, *fields: str) -> str:
+        """Return the first of some fields that has a text, empty where none has."""
+        for field in fields if struct else ():
+            found = self._eval(f"{struct}.{field}")
+            value = values.to_python(found) if found else None
+            if value and isinstance(value, str):
+                return value
+        return ""
 
     def _struct(self, variable: api.Variable | None) -> api.Variable | None:
         """Return the struct that a context is, through the interface and the pointer to it."""

@@ -28,11 +28,12 @@ _TYPES_ONLY = api.LoadConfig(
     max_array_values=0,
     max_struct_fields=0,
 )
-#: Where goroutines begin that work for many requests: those of connections, on either side. Such
-#: a goroutine may by now work for another request than the one for which it was started, or for
-#: which it started a goroutine.
+#: Where goroutines begin that work for many requests: the main one, and those of connections, on
+#: either side. Such a goroutine may by now work for another request than the one for which it was
+#: started, or for which it started a goroutine.
 _SERVES_MANY = re.compile(
-    r"net/http\.\(\*(conn\)\.serve|persistConn\)|Transport\))"
+    r"main\.main$"
+    r"|net/http\.\(\*(conn\)\.serve|persistConn\)|Transport\))"
     r"|(net/http|golang\.org/x/net).*http2.*\)\.(?!runHandler)"
     r"|google\.golang\.org/grpc"
 )

@@ -67,7 +67,8 @@ class Kdelve:
         loaded. Values are loaded one level deep; name an expression for what lies deeper.
         ``when`` is a condition in the same language. ``stack=False`` leaves the stacks out.
         Raises ``LocationError``, ``UsageError`` for another ``by``, and ``KdelveError`` at the end
-        where the condition could not be evaluated.
+        where the condition could not be evaluated, or others reached the place so often that it
+        was no longer watched.
         """
         check_by(by)
         place = self._debugged.recorder.resolve(Location.parse(location, at))
@@ -82,7 +83,13 @@ class Kdelve:
         )
         with self._debugged.recorder.recording([subscription]):
             yield chosen.hits
+            coverage = self._debugged.recorder.coverage(subscription)
         chosen.check()
+        if coverage.switched_off:
+            raise KdelveError(
+                f"{place}: the breakpoint was {coverage.switched_off}, so hits may be missing; watch "
+                "a line that others reach less often"
+            )
 
 
 class _Chosen:

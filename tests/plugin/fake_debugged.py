@@ -21,6 +21,7 @@ from pytest_kdelve.errors import (
     ProcessExitedError,
     TargetExitedError,
 )
+from pytest_kdelve.hits.breakpoints import Coverage
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.model import Request
 from pytest_kdelve.plugin.debugged import Watched
@@ -44,6 +45,7 @@ class FakeRecorder:
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
+        self.covered = Coverage()
 
     def resolve(self, location: Location) -> Place:
         self.settle()
@@ -66,6 +68,9 @@ class FakeRecorder:
         self.add(subscriptions)
         yield
         self.remove(subscriptions)
+
+    def coverage(self, _subscription: Subscription) -> Coverage:
+        return self.covered
 
     def settle(self) -> None:
         self.check()

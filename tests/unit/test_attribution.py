@@ -227,6 +227,8 @@ class TestAncestors:
 @pytest.mark.parametrize(
     ("entry", "serves"),
     [
+        ("main.main", True),
+        ("main.main.func1", False),
         ("net/http.(*conn).serve", True),
         ("net/http.(*persistConn).writeLoop", True),
         ("net/http.(*Transport).startDialConnForLocked.func1", True),
