@@ -87,8 +87,8 @@ class Kdelve:
         chosen.check()
         if coverage.switched_off:
             raise KdelveError(
-                f"{place}: the breakpoint was {coverage.switched_off}, so hits may be missing; watch "
-                "a line that others reach less often"
+                f"{place}: the breakpoint was {coverage.switched_off}, so hits may be missing; "
+                "watch a line that others reach less often"
             )
 
 
