@@ -15,6 +15,7 @@ from pytest_kdelve.plugin import markers, options
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
     _kdelve_expectations,
+    _kdelve_namespace,
     _kdelve_requests,
     api,
     apiserver,
@@ -24,6 +25,7 @@ from pytest_kdelve.plugin.fixtures import (
     kdelve_cluster_role,
     kdelve_environment,
     kube_client,
+    namespace,
 )
 from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "_kdelve_debugged",
     "_kdelve_expectations",
+    "_kdelve_namespace",
     "_kdelve_requests",
     "api",
     "apiserver",
@@ -44,6 +47,7 @@ __all__ = [
     "kdelve_cluster_role",
     "kdelve_environment",
     "kube_client",
+    "namespace",
 ]
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane.environment import ControlPlane
+from pytest_kdelve.controlplane.lifecycle import Lifecycle
+from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder, Subscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from pytest_kdelve.controlplane.credentials import Credentials
@@ -35,30 +37,18 @@ class Watched:
     collected: Collected
 
 
-class Debugged:
+class Debugged(Lifecycle):
     """A kube-apiserver that runs under Delve, ready for requests, with credentials."""
 
     def __init__(self, plan: Plan, *, cluster_role: str, startup: Sequence[Expectation]) -> None:
+        super().__init__()
         self._control_plane = ControlPlane(plan)
         self._cluster_role = cluster_role
-        self._resources = ExitStack()
         self._startup: dict[int, Watched | LocationError] = {}
         self._startup_expectations = tuple(startup)
         self.recorder: Recorder
         self.credentials: Credentials
         self.version = ""
-
-    def start(self) -> None:
-        """Start everything; raises ``KdelveError``, and leaves nothing behind then."""
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End everything."""
-        self._resources.close()
 
     def _start(self) -> None:
         control_plane = self._control_plane
@@ -115,6 +105,12 @@ class Debugged:
         if isinstance(error, TargetExitedError):
             return self._control_plane.explain_exit(error)
         return error
+
+    @contextmanager
+    def namespaces(self) -> Iterator[Namespaces]:
+        """Lend what makes and removes namespaces, as the administrator."""
+        with self._control_plane.certificates.admin_session() as admin:
+            yield Namespaces(self.url, admin)
 
     @property
     def url(self) -> str:
