@@ -114,11 +114,12 @@ def test_the_overridable_fixtures_are_used(runner: Runner) -> None:
         """
         import psutil
 
-        def test_overridden(apiserver, api):
+        def test_overridden(apiserver, api, namespace):
             assert apiserver.argv[-1] == "--v=1"
             assert psutil.Process(apiserver.pid).environ()["KDELVE_TEST_VARIABLE"] == "a b"
             assert api.get("/api/v1/namespaces/default/configmaps").status_code == 200
             assert api.get("/api/v1/namespaces/default/secrets").status_code == 403
+            assert api.get(f"/api/v1/namespaces/{namespace}").status_code == 200
         """
     )
     result.assert_outcomes(passed=1)

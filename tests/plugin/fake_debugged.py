@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
+
 from pytest_kdelve.controlplane import certificates
 from pytest_kdelve.controlplane.credentials import Credentials
+from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.locations import Place
 from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import (
@@ -35,6 +38,13 @@ if TYPE_CHECKING:
     from pytest_kdelve.hits.recorder import Subscription
 
 DEATH = "kube-apiserver ended with status 2\n  last lines of its log:\n    panic: Bearer aB1.cD2"
+
+#: Of an apiserver in which there is nothing but one namespace.
+EMPTY = {
+    "POST /api/v1/namespaces": Answer(201, {"metadata": {"name": "kdelve-1"}}),
+    "GET /api": Answer(body={"versions": []}),
+    "GET /apis": Answer(body={"groups": []}),
+}
 
 
 class FakeRecorder:
@@ -97,6 +107,7 @@ class FakeDebugged(FakeApiserver):
 
     def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:
         super().__init__()
+        self.answers |= EMPTY
         self.recorder = FakeRecorder()
         files = certificates.create(folder)
         self.credentials = Credentials(
@@ -136,6 +147,12 @@ class FakeDebugged(FakeApiserver):
         if isinstance(error, TargetExitedError):
             return ProcessExitedError(DEATH, returncode=error.status)
         return error
+
+    @contextmanager
+    def namespaces(self) -> Iterator[Namespaces]:
+        with requests.Session() as admin:
+            admin.trust_env = False
+            yield Namespaces(self.url, admin)
 
     def log_tail(self, lines: int) -> str:
         return f"the last {lines} lines"
