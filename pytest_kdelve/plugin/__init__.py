@@ -27,13 +27,19 @@ from pytest_kdelve.plugin.fixtures import (
     kube_client,
     namespace,
 )
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
+from pytest_kdelve.plugin.header import (
+    pytest_report_header,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, RAN, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-# pytest finds fixtures among the names of the entry point's module.
+# pytest finds fixtures and hooks among the names of the entry point's module.
 __all__ = [
     "_kdelve_debugged",
     "_kdelve_expectations",
@@ -48,6 +54,10 @@ __all__ = [
     "kdelve_environment",
     "kube_client",
     "namespace",
+    "pytest_report_header",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
 ]
 
 
@@ -66,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     config.stash[SETTINGS] = settings
     config.stash[STARTUP] = []
+    config.stash[RAN] = []
     if not settings.listen.is_loopback:
         warning = pytest.PytestConfigWarning(
             f"--kdelve-listen={settings.listen}: whoever reaches this port can run any code here"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pytest_kdelve.controlplane.environment import ControlPlane
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
+from pytest_kdelve.delve.versions import numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder, Subscription
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.controlplane.environment import Plan
+    from pytest_kdelve.delve import Address
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
 
@@ -38,7 +40,13 @@ class Watched:
 
 
 class Debugged(Lifecycle):
-    """A kube-apiserver that runs under Delve, ready for requests, with credentials."""
+    """A kube-apiserver that runs under Delve, ready for requests, with credentials.
+
+    ``version`` is the one of Kubernetes, such as "v1.37.2"; ``go_version`` is of the Go that built
+    it, "1.26.8", and ``delve_version`` is "1.27.2".
+    """
+
+    mode: Literal["started"] = "started"
 
     def __init__(self, plan: Plan, *, cluster_role: str, startup: Sequence[Expectation]) -> None:
         super().__init__()
@@ -49,6 +57,8 @@ class Debugged(Lifecycle):
         self.recorder: Recorder
         self.credentials: Credentials
         self.version = ""
+        self.go_version = ""
+        self.delve_version = ""
 
     def _start(self) -> None:
         control_plane = self._control_plane
@@ -57,6 +67,9 @@ class Debugged(Lifecycle):
         self.recorder = Recorder(control_plane.server.connect)
         self._resources.callback(self.recorder.close)
         self._check_binary()
+        versions = self.recorder.client.get_version()
+        self.go_version = versions.target_go_version.removeprefix("go")
+        self.delve_version = ".".join(map(str, numbers(versions.delve_version)))
         with self.recorder.recording(self._watch_startup()):
             self.recorder.start()
             control_plane.wait_ready(self.recorder.check)
@@ -116,6 +129,11 @@ class Debugged(Lifecycle):
     def url(self) -> str:
         """``https://127.0.0.1:PORT``."""
         return self._control_plane.url
+
+    @property
+    def address(self) -> Address:
+        """Where Delve listens."""
+        return self._control_plane.server.address
 
     @property
     def argv(self) -> tuple[str, ...]:

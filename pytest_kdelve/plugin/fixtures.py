@@ -14,7 +14,7 @@ from pytest_kdelve.controlplane.environment import Plan
 from pytest_kdelve.controlplane.progress import for_stream
 from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.requests import RequestLog
-from pytest_kdelve.plugin import http, markers, signals
+from pytest_kdelve.plugin import header, http, markers, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
@@ -87,6 +87,7 @@ def _kdelve_debugged(
             startup = pytestconfig.stash[STARTUP]
             debugged = Debugged(plan, cluster_role=kdelve_cluster_role, startup=startup)
             debugged.start()
+        header.note(pytestconfig, debugged)
         yield debugged
         with _readable_errors():
             debugged.stop()
@@ -113,7 +114,7 @@ def apiserver(_kdelve_debugged: Debugged) -> Apiserver:
         kubeconfig=_kdelve_debugged.kubeconfig,
         argv=_kdelve_debugged.argv,
         pid=_kdelve_debugged.pid,
-        mode="started",
+        mode=_kdelve_debugged.mode,
         log_tail=_kdelve_debugged.log_tail,
     )
 

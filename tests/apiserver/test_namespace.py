@@ -9,6 +9,9 @@ import pytest
 import requests
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_kdelve.controlplane.namespaces import Namespaces
     from pytest_kdelve.plugin.debugged import Debugged
     from pytest_kdelve.plugin.fixtures import Apiserver
     from pytest_kdelve.plugin.http import ApiSession
@@ -23,6 +26,13 @@ SPECS = {
     "services": {"ports": [{"port": 80}]},
     "persistentvolumeclaims": CLAIM,
 }
+
+
+@pytest.fixture
+def namespaces(request: pytest.FixtureRequest) -> Iterator[Namespaces]:
+    debugged: Debugged = request.getfixturevalue("_kdelve_debugged")
+    with debugged.namespaces() as lent:
+        yield lent
 
 
 def fill(api: ApiSession, namespace: str) -> None:
@@ -56,12 +66,11 @@ def test_it_can_be_used_and_its_making_is_nobodys_hit(api: ApiSession, namespace
 @pytest.mark.hits(CREATE, count=1)
 @pytest.mark.hits(CREATE, by="anyone", count=1)
 def test_one_that_the_test_makes_is_its_hit(
-    api: ApiSession, namespace: str, _kdelve_debugged: Debugged
+    api: ApiSession, namespace: str, namespaces: Namespaces
 ) -> None:
     name = f"{namespace}-own"
     assert api.post("/api/v1/namespaces", json={"metadata": {"name": name}}).status_code == 201
-    with _kdelve_debugged.namespaces() as namespaces:
-        namespaces.remove(name)
+    namespaces.remove(name)
     assert api.get(f"/api/v1/namespaces/{name}").status_code == 404
 
 
@@ -70,7 +79,7 @@ def test_its_removal_leaves_nothing(
     api: ApiSession,
     namespace: str,
     apiserver: Apiserver,
-    _kdelve_debugged: Debugged,
+    namespaces: Namespaces,
     *,
     deleted_before: bool,
 ) -> None:
@@ -80,7 +89,6 @@ def test_its_removal_leaves_nothing(
         assert api.delete(f"/api/v1/namespaces/{namespace}").json()["status"]["phase"] == (
             "Terminating"
         )
-    with _kdelve_debugged.namespaces() as namespaces:
-        namespaces.remove(namespace)
-        assert keys(apiserver, namespace) == []
-        namespaces.remove(namespace)
+    namespaces.remove(namespace)
+    assert keys(apiserver, namespace) == []
+    namespaces.remove(namespace)

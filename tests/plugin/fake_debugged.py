@@ -16,6 +16,7 @@ import requests
 from pytest_kdelve.controlplane import certificates
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.namespaces import Namespaces
+from pytest_kdelve.delve import Address
 from pytest_kdelve.delve.locations import Place
 from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import (
@@ -102,6 +103,10 @@ class FakeDebugged(FakeApiserver):
     """What the fixture ``_kdelve_debugged`` gives."""
 
     version = "v1.37.2"
+    go_version = "1.26.8"
+    delve_version = "1.27.2"
+    mode = "started"
+    address = Address("127.0.0.1", 40123)
     argv = ("kube-apiserver", "--secure-port=6443")
     pid = 4711
 

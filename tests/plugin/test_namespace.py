@@ -81,9 +81,7 @@ def test_nothing_is_made_for_a_place_that_does_not_exist(
     assert history() == []
 
 
-def test_one_that_cannot_be_made(
-    faked: pytest.Pytester, history: Callable[[], list[str]]
-) -> None:
+def test_one_that_cannot_be_made(faked: pytest.Pytester, history: Callable[[], list[str]]) -> None:
     faked.makepyfile("""
         import pytest
         from tests.unit.fake_http import Answer
@@ -101,7 +99,7 @@ def test_one_that_cannot_be_made(
     result.stdout.fnmatch_lines(
         [
             "*__ ERROR at setup of test_one __*",
-            'could not create a namespace: POST /api/v1/namespaces: 403 Forbidden: {"message": "no"}',
+            f'could not create a namespace: POST {PATH}: 403 Forbidden: {{"message": "no"}}',
             "*= short test summary info =*",
         ],
         consecutive=True,
@@ -131,8 +129,10 @@ def test_one_that_cannot_be_removed(faked: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "*__ ERROR at teardown of test_one __*",
-            "could not remove the namespace kdelve-1: "
-            'PUT /api/v1/namespaces/kdelve-1/finalize: 409 Conflict: {"message": "no"}',
+            (
+                "could not remove the namespace kdelve-1: "
+                f'PUT {PATH}/kdelve-1/finalize: 409 Conflict: {{"message": "no"}}'
+            ),
             "*__ ERROR at teardown of test_two __*",
         ],
     )

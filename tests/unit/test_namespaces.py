@@ -37,7 +37,10 @@ def listed(*metadata: object) -> Answer:
 def fake() -> Iterator[FakeApiserver]:
     """Return an apiserver with one namespace that has nothing in it."""
     groups = [
-        {"name": "apps", "versions": [{"groupVersion": "apps/v1"}, {"groupVersion": "apps/v1beta1"}]}
+        {
+            "name": "apps",
+            "versions": [{"groupVersion": "apps/v1"}, {"groupVersion": "apps/v1beta1"}],
+        }
     ]
     answers = {
         "POST /api/v1/namespaces": Answer(201, {"metadata": {"name": NAME}}),
