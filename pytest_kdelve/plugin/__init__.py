@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin import markers, options
+from pytest_kdelve.plugin import junit, markers, options
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
     _kdelve_expectations,
@@ -137,16 +137,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,  # noqa: ARG001 - pytest calls it by name
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep secrets out of what is printed and written of a test, whoever printed them.
+    """Add the hits, and keep secrets out of what is printed and written, whoever printed them.
 
     A traceback shows the arguments of frames, so the token of a request that failed.
     """
+    if call.when != "teardown":
+        junit.record(item)
     report = yield
     text = report.longreprtext
     # That of a skipped test is a tuple, which pytest takes apart.
     if not isinstance(report.longrepr, tuple) and redact(text) != text:
         report.longrepr = redact(text)
+    report.user_properties = junit.redacted(report.user_properties)
     report.sections = [(name, redact(content)) for name, content in report.sections]
     return report

@@ -10,7 +10,7 @@ from pytest_kdelve.controlplane.environment import ControlPlane
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
-from pytest_kdelve.delve.versions import numbers
+from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder, Subscription
@@ -68,7 +68,7 @@ class Debugged(Lifecycle):
         self._resources.callback(self.recorder.close)
         self._check_binary()
         versions = self.recorder.client.get_version()
-        self.go_version = versions.target_go_version.removeprefix("go")
+        self.go_version = go_number(versions.target_go_version)
         self.delve_version = ".".join(map(str, numbers(versions.delve_version)))
         with self.recorder.recording(self._watch_startup()):
             self.recorder.start()

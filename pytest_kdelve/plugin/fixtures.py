@@ -206,6 +206,7 @@ def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
         expecting.start()
     node.stash[EXPECTING] = expecting
     yield
+    del node.stash[EXPECTING]  # The test may run once more.
     with _readable_errors(debugged):
         expecting.stop()
 

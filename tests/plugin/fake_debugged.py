@@ -7,6 +7,7 @@ of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
@@ -95,6 +96,7 @@ class FakeRecorder:
                         values={**missing, **values},
                         is_own=one.owns(audit_id),
                         request=Request("GET", f"/reach/{file}", audit_id),
+                        time=datetime.now(UTC),
                     )
                 )
 
