@@ -6,7 +6,7 @@ of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,10 @@ EMPTY = {
 class FakeRecorder:
     """Keeps who subscribed, and ``history``."""
 
+    latest: FakeRecorder
+
     def __init__(self) -> None:
+        FakeRecorder.latest = self
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
@@ -76,7 +79,12 @@ class FakeRecorder:
     @contextmanager
     def recording(self, subscriptions: Sequence[Subscription]) -> Iterator[None]:
         self.add(subscriptions)
-        yield
+        try:
+            yield
+        except BaseException:
+            with suppress(KdelveError):
+                self.remove(subscriptions)
+            raise
         self.remove(subscriptions)
 
     def settle(self) -> None:
