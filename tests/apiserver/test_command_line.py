@@ -155,44 +155,6 @@ def test_a_binary_that_cannot_be_debugged_is_refused(
     assert "go build -gcflags='all=-N -l'" in error
 
 
-def test_a_wrong_location_is_an_error_before_any_request(runner: Runner) -> None:
-    result = runner.run_file(
-        """
-        import pytest
-
-        @pytest.mark.hits("handler.go:120")
-        def test_ambiguous(api):
-            api.get("/api")
-
-        @pytest.mark.hits("server/handler.go:120")
-        def test_no_statement(api):
-            api.get("/api")
-
-        @pytest.mark.hits("handlers.getResourceHandlr")
-        def test_no_function(api):
-            api.get("/api")
-
-        @pytest.mark.hits("cmd/kube-apiserver/main.go:1", during="startup")
-        def test_no_file(api):
-            api.get("/api")
-
-        def test_that_is_right_goes_on(api):
-            assert api.get("/api").ok
-        """
-    )
-    result.assert_outcomes(errors=4, passed=1)
-    ambiguous = failure_of(result, "test_ambiguous")
-    assert "handler.go:120 means more than one file; write more of the path:" in ambiguous
-    assert "k8s.io/apiserver/pkg/server/handler.go:120" in ambiguous
-    no_statement = failure_of(result, "test_no_statement")
-    assert "line 120 ('') has no statement; the nearest lines with one are:" in no_statement
-    assert "k8s.io/apiserver/pkg/server/handler.go:121: func (d director)" in no_statement
-    no_function = failure_of(result, "test_no_function")
-    assert "the binary has no such function; near it are:" in no_function
-    assert "k8s.io/apiserver/pkg/endpoints/handlers.getResourceHandler" in no_function
-    assert "the binary has no source file of this name" in failure_of(result, "test_no_file")
-
-
 def test_given_binaries_are_used(runner: Runner, kdelve_binaries: Binaries) -> None:
     result = runner.run_file(
         f"""
