@@ -201,8 +201,8 @@ def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
     timeout = request.config.stash[SETTINGS].timeout
     with _readable_errors(debugged):
         expecting = Expecting(debugged, expectations, log, timeout=timeout)
-        if _kdelve_namespace.__name__ in request.fixturenames:
-            request.getfixturevalue(_kdelve_namespace.__name__)
+        if "_kdelve_namespace" in request.fixturenames:
+            request.getfixturevalue("_kdelve_namespace")
         expecting.start()
     node.stash[EXPECTING] = expecting
     yield
