@@ -37,6 +37,8 @@ PORT = 12345
 def test_the_readmes_first_use(runner: Runner) -> None:
     result = runner.run_file(ONE_TEST, f"--kdelve-listen=:{PORT}", "-W", "error")
     result.assert_outcomes(passed=1)
+    listens = f"mode started, dlv at 127.0.0.1:{PORT}"
+    result.stdout.fnmatch_lines([f"kdelve: *, {listens}", f"Kubernetes *, {listens}, pid of *"])
 
 
 @pytest.fixture

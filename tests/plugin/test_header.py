@@ -133,6 +133,13 @@ def test_the_summary_says_what_ran(faked: pytest.Pytester, option: str, *, is_sa
     assert (RAN in result.outlines) is is_said
 
 
+def test_nothing_needs_xdist(faked: pytest.Pytester) -> None:
+    faked.makepyfile(f"{NOTING}\ndef test_one(): pass")
+    result = faked.runpytest("-p", "no:xdist", "-W", "error")
+    result.assert_outcomes(passed=1)
+    assert RAN in result.outlines
+
+
 def test_the_summary_of_a_distributed_run(faked: pytest.Pytester) -> None:
     """It names the workers that debugged something."""
     tests = '@pytest.mark.parametrize("number", range(4))\ndef test_one(number): pass'
