@@ -11,6 +11,7 @@
     │   ├── ProcessTimeoutError    it was not ready in time
     │   └── PortInUseError         the address it must listen on is taken
     ├── CredentialsError           ServiceAccount, Secret or binding could not be made
+    ├── NamespaceError             a test's namespace could not be made or removed
     └── DelveError                 the debugger
         ├── DelveConnectionError   no connection, or it broke
         │   └── DelveTimeoutError  no reply within the deadline
@@ -73,6 +74,10 @@ class PortInUseError(ProcessError):
 
 class CredentialsError(KdelveError):
     """The ServiceAccount's credentials could not be made or did not work."""
+
+
+class NamespaceError(KdelveError):
+    """A test's namespace could not be made or removed."""
 
 
 class DelveError(KdelveError):

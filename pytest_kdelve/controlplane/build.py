@@ -154,6 +154,19 @@ def record(binary: Path) -> dict[str, Any]:
     return contents
 
 
+def kept(kubernetes: str, *, cache: Path) -> Mapping[str, Sequence[str]]:
+    """Return for each binary the versions of Go with which what is kept was built, latest first.
+
+    Only files are looked at. Raises ``UsageError`` for what is no version, ``OSError`` and
+    ``ValueError`` for what cannot be read.
+    """
+    version = parse_kubernetes_version(kubernetes)
+    return {
+        recipe.name: [record(path)["go"] for path in _kept_of_any_go(recipe, cache)]
+        for recipe in recipes(kubernetes=version, etcd=ETCD_VERSION, delve=DELVE_VERSION)
+    }
+
+
 def _checked(name: str, path: Path) -> Path:
     if path.is_file() and os.access(path, os.X_OK):
         return path.absolute()
@@ -175,9 +188,10 @@ def _obtain(
     try:
         workshop = _workshop(version, newest=newest, cache=cache, progress=progress)
     except BuildError:
-        kept = {recipe.name: _kept_of_any_go(recipe, cache) for recipe in wanted}
-        found = {name: path for name, path in kept.items() if path is not None}
-        if len(found) < len(kept):
+        found = {
+            recipe.name: path for recipe in wanted for path in _kept_of_any_go(recipe, cache)[:1]
+        }
+        if len(found) < len(wanted):
             raise
         return found
     return {recipe.name: _kept_or_built(recipe, workshop) for recipe in wanted}
@@ -236,12 +250,14 @@ def _dotted(numbers: tuple[int, int]) -> str:
     return ".".join(map(str, numbers))
 
 
-def _kept_of_any_go(recipe: Recipe, cache: Path) -> Path | None:
-    """Return the latest kept binary that was built like this one by whatever version of Go."""
+def _kept_of_any_go(recipe: Recipe, cache: Path) -> list[Path]:
+    """Return the kept binaries that were built like this one by any version of Go, latest first."""
     found = (cache / "bin").glob(f"{recipe.name}-{recipe.version}-*/{recipe.name}")
     latest_first = sorted(found, key=lambda binary: binary.stat().st_mtime, reverse=True)
-    same = (path for path in latest_first if record(path) == _record(recipe, record(path)["go"]))
-    return next(same, None)
+    made_from = {path: record(path) for path in latest_first}
+    return [
+        path for path, found in made_from.items() if found == _record(recipe, found.get("go", ""))
+    ]
 
 
 def _record(recipe: Recipe, go_version: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import apiserver, certificates, etcd, kubeconfig, ports
 from pytest_kdelve.controlplane.credentials import Credentials, ServiceAccountMaker
+from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.delve import Address, Headless, Server, Target, exec_
 from pytest_kdelve.errors import (
     CredentialsError,
@@ -41,7 +42,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-class ControlPlane:
+class ControlPlane(Lifecycle):
     """A running control plane in a temporary folder of its own.
 
     ``start`` leaves the kube-apiserver at its first instruction, so that breakpoints in its
@@ -49,25 +50,13 @@ class ControlPlane:
     """
 
     def __init__(self, plan: Plan) -> None:
+        super().__init__()
         self._plan = plan
-        self._resources = ExitStack()
         self.argv: tuple[str, ...] = ()
         self.url = ""
         self.server: Server
         self.certificates: certificates.Certificates
         self.directory: Path
-
-    def start(self) -> None:
-        """Start etcd and Delve; raises ``ProcessError``, and leaves nothing behind then."""
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End all processes and remove the temporary folder."""
-        self._resources.close()
 
     def _start(self) -> None:
         plan, resources = self._plan, self._resources

@@ -60,3 +60,12 @@ def numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that the text of ``GetVersion`` begins with, such as (1, 27, 2)."""
     found = re.match(r"(?:Version: )?(\d+(?:\.\d+)*)", version)
     return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def go_number(producer: str) -> str:
+    """Return "1.26.6" for the ``TargetGoVersion`` "Go cmd/compile go1.26.6".
+
+    A Go that was built from its repository has no number, and is returned as it is.
+    """
+    found = re.search(r"\bgo(\d[^\s;]*)", producer)
+    return found[1] if found else producer

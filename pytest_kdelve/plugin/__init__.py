@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin import markers, options
+from pytest_kdelve.plugin import junit, markers, options
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
     _kdelve_expectations,
+    _kdelve_namespace,
     _kdelve_requests,
     api,
     apiserver,
@@ -24,17 +25,25 @@ from pytest_kdelve.plugin.fixtures import (
     kdelve_cluster_role,
     kdelve_environment,
     kube_client,
+    namespace,
 )
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
+from pytest_kdelve.plugin.header import (
+    pytest_report_header,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+    pytest_testnodedown,
+)
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, RAN, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-# pytest finds fixtures among the names of the entry point's module.
+# pytest finds fixtures and hooks among the names of the entry point's module.
 __all__ = [
     "_kdelve_debugged",
     "_kdelve_expectations",
+    "_kdelve_namespace",
     "_kdelve_requests",
     "api",
     "apiserver",
@@ -44,6 +53,11 @@ __all__ = [
     "kdelve_cluster_role",
     "kdelve_environment",
     "kube_client",
+    "namespace",
+    "pytest_report_header",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
 ]
 
 
@@ -62,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
     config.stash[SETTINGS] = settings
     config.stash[STARTUP] = []
+    config.stash[RAN] = []
     if not settings.listen.is_loopback:
         warning = pytest.PytestConfigWarning(
             f"--kdelve-listen={settings.listen}: whoever reaches this port can run any code here"
@@ -122,16 +137,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item,  # noqa: ARG001 - pytest calls it by name
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Keep secrets out of what is printed and written of a test, whoever printed them.
+    """Add the hits, and keep secrets out of what is printed and written, whoever printed them.
 
     A traceback shows the arguments of frames, so the token of a request that failed.
     """
+    if call.when != "teardown":
+        junit.record(item)
     report = yield
     text = report.longreprtext
     # That of a skipped test is a tuple, which pytest takes apart.
     if not isinstance(report.longrepr, tuple) and redact(text) != text:
         report.longrepr = redact(text)
+    report.user_properties = junit.redacted(report.user_properties)
     report.sections = [(name, redact(content)) for name, content in report.sections]
     return report

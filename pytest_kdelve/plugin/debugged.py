@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pytest_kdelve.controlplane.environment import ControlPlane
+from pytest_kdelve.controlplane.lifecycle import Lifecycle
+from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
+from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.controlplane.environment import Plan
+    from pytest_kdelve.delve import Address
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
 
@@ -36,30 +40,26 @@ class Watched:
     collected: Collected
 
 
-class Debugged:
-    """A kube-apiserver that runs under Delve, ready for requests, with credentials."""
+class Debugged(Lifecycle):
+    """A kube-apiserver that runs under Delve, ready for requests, with credentials.
+
+    ``version`` is the one of Kubernetes, such as "v1.37.2"; ``go_version`` is of the Go that built
+    it, "1.26.8", and ``delve_version`` is "1.27.2".
+    """
+
+    mode: Literal["started"] = "started"
 
     def __init__(self, plan: Plan, *, cluster_role: str, startup: Sequence[Expectation]) -> None:
+        super().__init__()
         self._control_plane = ControlPlane(plan)
         self._cluster_role = cluster_role
-        self._resources = ExitStack()
         self._startup: dict[int, Watched | LocationError] = {}
         self._startup_expectations = tuple(startup)
         self.recorder: Recorder
         self.credentials: Credentials
         self.version = ""
-
-    def start(self) -> None:
-        """Start everything; raises ``KdelveError``, and leaves nothing behind then."""
-        try:
-            self._start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End everything."""
-        self._resources.close()
+        self.go_version = ""
+        self.delve_version = ""
 
     def _start(self) -> None:
         control_plane = self._control_plane
@@ -68,6 +68,9 @@ class Debugged:
         self.recorder = Recorder(control_plane.server.connect)
         self._resources.callback(self.recorder.close)
         self._check_binary()
+        versions = self.recorder.client.get_version()
+        self.go_version = go_number(versions.target_go_version)
+        self.delve_version = ".".join(map(str, numbers(versions.delve_version)))
         with self.recorder.recording(self._watch_startup()):
             self.recorder.start()
             control_plane.wait_ready(self.recorder.check)
@@ -117,10 +120,21 @@ class Debugged:
             return self._control_plane.explain_exit(error)
         return error
 
+    @contextmanager
+    def namespaces(self) -> Iterator[Namespaces]:
+        """Lend what makes and removes namespaces, as the administrator."""
+        with self._control_plane.certificates.admin_session() as admin:
+            yield Namespaces(self.url, admin)
+
     @property
     def url(self) -> str:
         """``https://127.0.0.1:PORT``."""
         return self._control_plane.url
+
+    @property
+    def address(self) -> Address:
+        """Where Delve listens."""
+        return self._control_plane.server.address
 
     @property
     def argv(self) -> tuple[str, ...]:

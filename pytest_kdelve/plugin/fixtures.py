@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,9 +12,9 @@ import pytest
 from pytest_kdelve.controlplane import build
 from pytest_kdelve.controlplane.environment import Plan
 from pytest_kdelve.controlplane.progress import for_stream
-from pytest_kdelve.errors import KdelveError
+from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.requests import RequestLog
-from pytest_kdelve.plugin import http, markers, signals
+from pytest_kdelve.plugin import header, http, markers, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
@@ -87,6 +87,7 @@ def _kdelve_debugged(
             startup = pytestconfig.stash[STARTUP]
             debugged = Debugged(plan, cluster_role=kdelve_cluster_role, startup=startup)
             debugged.start()
+        header.note(pytestconfig, debugged)
         yield debugged
         with _readable_errors():
             debugged.stop()
@@ -113,7 +114,7 @@ def apiserver(_kdelve_debugged: Debugged) -> Apiserver:
         kubeconfig=_kdelve_debugged.kubeconfig,
         argv=_kdelve_debugged.argv,
         pid=_kdelve_debugged.pid,
-        mode="started",
+        mode=_kdelve_debugged.mode,
         log_tail=_kdelve_debugged.log_tail,
     )
 
@@ -150,6 +151,28 @@ def kube_client(
 
 
 @pytest.fixture
+def _kdelve_namespace(_kdelve_debugged: Debugged) -> Iterator[str]:
+    with _readable_errors(_kdelve_debugged):
+        _kdelve_debugged.recorder.check()
+        with _kdelve_debugged.namespaces() as namespaces:
+            name = namespaces.create()
+    yield name
+    with suppress(TargetExitedError, DelveConnectionError):  # It is gone with its apiserver.
+        _kdelve_debugged.recorder.settle()
+        with _readable_errors(), _kdelve_debugged.namespaces() as namespaces:
+            namespaces.remove(name)
+
+
+@pytest.fixture
+def namespace(_kdelve_namespace: str) -> str:
+    """Return the name of a fresh namespace, which is removed with all that is in it.
+
+    It is made before the test's breakpoints are set, and removed after them.
+    """
+    return _kdelve_namespace
+
+
+@pytest.fixture
 def kdelve(
     request: pytest.FixtureRequest, _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
 ) -> Kdelve:
@@ -178,9 +201,12 @@ def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
     timeout = request.config.stash[SETTINGS].timeout
     with _readable_errors(debugged):
         expecting = Expecting(debugged, expectations, log, timeout=timeout)
+        if "_kdelve_namespace" in request.fixturenames:
+            request.getfixturevalue("_kdelve_namespace")
         expecting.start()
     node.stash[EXPECTING] = expecting
     yield
+    del node.stash[EXPECTING]  # The test may run once more.
     with _readable_errors(debugged):
         expecting.stop()
 

@@ -12,6 +12,8 @@ from pytest_kdelve.plugin.options import Settings
 SETTINGS = pytest.StashKey[Settings]()
 #: Of the configuration: start-up expectations of all collected tests.
 STARTUP = pytest.StashKey[list[Expectation]]()
+#: Of the configuration: what was debugged, in words; with pytest-xdist, in all its workers.
+RAN = pytest.StashKey[list[str]]()
 #: Of a test: what its markers say.
 EXPECTATIONS = pytest.StashKey[list[Expectation]]()
 #: Of a test that runs: its expectations with what was recorded.

@@ -37,6 +37,8 @@ PORT = 12345
 def test_the_readmes_first_use(runner: Runner) -> None:
     result = runner.run_file(ONE_TEST, f"--kdelve-listen=:{PORT}", "-W", "error")
     result.assert_outcomes(passed=1)
+    listens = f"mode started, dlv at 127.0.0.1:{PORT}"
+    result.stdout.fnmatch_lines([f"kdelve: *, {listens}", f"Kubernetes *, {listens}, pid of *"])
 
 
 @pytest.fixture
@@ -50,9 +52,10 @@ def taken_port() -> Iterator[int]:
 def test_a_port_in_use_is_named(runner: Runner, taken_port: int) -> None:
     result = runner.run_file(ONE_TEST, f"--kdelve-listen=:{taken_port}")
     result.assert_outcomes(errors=1)
-    error = failure_of(result, "test_get")
-    assert f"dlv cannot listen at 127.0.0.1:{taken_port}: Address already in use" in error
-    assert "give another port" in error
+    assert failure_of(result, "test_get") == (
+        f"dlv cannot listen at 127.0.0.1:{taken_port}: Address already in use; end what listens "
+        "there, or give another port"
+    )
 
 
 def test_an_argument_that_the_apiserver_refuses_is_shown_at_once(runner: Runner) -> None:
@@ -114,11 +117,12 @@ def test_the_overridable_fixtures_are_used(runner: Runner) -> None:
         """
         import psutil
 
-        def test_overridden(apiserver, api):
+        def test_overridden(apiserver, api, namespace):
             assert apiserver.argv[-1] == "--v=1"
             assert psutil.Process(apiserver.pid).environ()["KDELVE_TEST_VARIABLE"] == "a b"
             assert api.get("/api/v1/namespaces/default/configmaps").status_code == 200
             assert api.get("/api/v1/namespaces/default/secrets").status_code == 403
+            assert api.get(f"/api/v1/namespaces/{namespace}").status_code == 200
         """
     )
     result.assert_outcomes(passed=1)
@@ -137,7 +141,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("flags", "reason"),
     [
         (["-ldflags=-s -w"], "is stripped: it has no debug information"),
-        ([], "is optimised (main.main is)"),
+        ([], "is optimised (main.main is), so lines and locals cannot be trusted"),
     ],
 )
 def test_a_binary_that_cannot_be_debugged_is_refused(
@@ -149,47 +153,10 @@ def test_a_binary_that_cannot_be_debugged_is_refused(
     subprocess.run([go, "build", *flags, "-o", binary, "."], cwd=program, check=True, timeout=300)
     result = runner.run_file(ONE_TEST, f"--kdelve-apiserver={binary}")
     result.assert_outcomes(errors=1)
-    error = failure_of(result, "test_get")
-    assert f"{binary} {reason}" in error
-    assert "go build -gcflags='all=-N -l'" in error
-
-
-def test_a_wrong_location_is_an_error_before_any_request(runner: Runner) -> None:
-    result = runner.run_file(
-        """
-        import pytest
-
-        @pytest.mark.hits("handler.go:120")
-        def test_ambiguous(api):
-            api.get("/api")
-
-        @pytest.mark.hits("server/handler.go:120")
-        def test_no_statement(api):
-            api.get("/api")
-
-        @pytest.mark.hits("handlers.getResourceHandlr")
-        def test_no_function(api):
-            api.get("/api")
-
-        @pytest.mark.hits("cmd/kube-apiserver/main.go:1", during="startup")
-        def test_no_file(api):
-            api.get("/api")
-
-        def test_that_is_right_goes_on(api):
-            assert api.get("/api").ok
-        """
+    assert failure_of(result, "test_get") == (
+        f"{binary} {reason}; build it with `go build -gcflags='all=-N -l'` and without "
+        "`-ldflags=-s` or `-w`"
     )
-    result.assert_outcomes(errors=4, passed=1)
-    ambiguous = failure_of(result, "test_ambiguous")
-    assert "handler.go:120 means more than one file; write more of the path:" in ambiguous
-    assert "k8s.io/apiserver/pkg/server/handler.go:120" in ambiguous
-    no_statement = failure_of(result, "test_no_statement")
-    assert "line 120 ('') has no statement; the nearest lines with one are:" in no_statement
-    assert "k8s.io/apiserver/pkg/server/handler.go:121: func (d director)" in no_statement
-    no_function = failure_of(result, "test_no_function")
-    assert "the binary has no such function; near it are:" in no_function
-    assert "k8s.io/apiserver/pkg/endpoints/handlers.getResourceHandler" in no_function
-    assert "the binary has no source file of this name" in failure_of(result, "test_no_file")
 
 
 def test_given_binaries_are_used(runner: Runner, kdelve_binaries: Binaries) -> None:
@@ -229,7 +196,7 @@ def test_an_apiserver_that_dies_is_reported_with_its_end(runner: Runner) -> None
         import os, signal
         import pytest
 
-        def test_kill(apiserver, kdelve):
+        def test_kill(apiserver, kdelve, namespace):
             with kdelve.watch("handlers.ListResource"):
                 os.kill(apiserver.pid, signal.SIGKILL)
 

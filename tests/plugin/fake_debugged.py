@@ -6,13 +6,18 @@ of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
+import requests
+
 from pytest_kdelve.controlplane import certificates
 from pytest_kdelve.controlplane.credentials import Credentials
+from pytest_kdelve.controlplane.namespaces import Namespaces
+from pytest_kdelve.delve import Address
 from pytest_kdelve.delve.locations import Place
 from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import (
@@ -37,11 +42,21 @@ if TYPE_CHECKING:
 
 DEATH = "kube-apiserver ended with status 2\n  last lines of its log:\n    panic: Bearer aB1.cD2"
 
+#: Of an apiserver in which there is nothing but one namespace.
+EMPTY = {
+    "POST /api/v1/namespaces": Answer(201, {"metadata": {"name": "kdelve-1"}}),
+    "GET /api": Answer(body={"versions": []}),
+    "GET /apis": Answer(body={"groups": []}),
+}
+
 
 class FakeRecorder:
     """Keeps who subscribed, and ``history``."""
 
+    latest: FakeRecorder
+
     def __init__(self) -> None:
+        FakeRecorder.latest = self
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
@@ -66,7 +81,12 @@ class FakeRecorder:
     @contextmanager
     def recording(self, subscriptions: Sequence[Subscription]) -> Iterator[None]:
         self.add(subscriptions)
-        yield
+        try:
+            yield
+        except BaseException:
+            with suppress(KdelveError):
+                self.remove(subscriptions)
+            raise
         self.remove(subscriptions)
 
     def coverage(self, _subscription: Subscription) -> Coverage:
@@ -89,6 +109,7 @@ class FakeRecorder:
                         values={**missing, **values},
                         is_own=one.owns(audit_id),
                         request=Request("GET", f"/reach/{file}", audit_id),
+                        time=datetime.now(UTC),
                     )
                 )
 
@@ -97,11 +118,16 @@ class FakeDebugged(FakeApiserver):
     """What the fixture ``_kdelve_debugged`` gives."""
 
     version = "v1.37.2"
+    go_version = "1.26.8"
+    delve_version = "1.27.2"
+    mode = "started"
+    address = Address("127.0.0.1", 40123)
     argv = ("kube-apiserver", "--secure-port=6443")
     pid = 4711
 
     def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:
         super().__init__()
+        self.answers |= EMPTY
         self.recorder = FakeRecorder()
         files = certificates.create(folder)
         self.credentials = Credentials(
@@ -141,6 +167,12 @@ class FakeDebugged(FakeApiserver):
         if isinstance(error, TargetExitedError):
             return ProcessExitedError(DEATH, returncode=error.status)
         return error
+
+    @contextmanager
+    def namespaces(self) -> Iterator[Namespaces]:
+        with requests.Session() as admin:
+            admin.trust_env = False
+            yield Namespaces(self.url, admin)
 
     def log_tail(self, lines: int) -> str:
         return f"the last {lines} lines"

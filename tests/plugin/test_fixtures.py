@@ -71,7 +71,7 @@ def test_watching_with_a_condition(faked: pytest.Pytester) -> None:
     """A condition that could not be evaluated is an error, not a hit that is missing."""
     faked.makepyfile("""
         import pytest
-        from pytest_kdelve.errors import KdelveError, LocationError
+        from pytest_kdelve.errors import KdelveError, LocationError, UsageError
 
         def test_one(api, kdelve, _kdelve_debugged):
             owned = []
@@ -86,12 +86,23 @@ def test_watching_with_a_condition(faked: pytest.Pytester) -> None:
                 reach(**{"x > 1": True})
                 reach(**{"x > 1": False})
             assert len(hits) == 1
-            with pytest.raises(KdelveError, match="when='x > 1' could not be evaluated in 1 hits"):
+            with pytest.raises(KdelveError) as raised:
                 with kdelve.watch("a.go:1", when="x > 1") as hits:
                     reach()
-            with pytest.raises(LocationError):
+            reason = "could not find symbol"
+            assert str(raised.value) == (
+                f"when='x > 1' could not be evaluated in 1 hits: {reason}"
+            )
+            with pytest.raises(LocationError) as raised:
                 with kdelve.watch("missing.go:1"):
                     pass
+            assert str(raised.value) == (
+                "missing.go:1: the binary has no source file of this name"
+            )
+            with pytest.raises(UsageError) as raised:
+                with kdelve.watch("a.go:1", by="me"):
+                    pass
+            assert str(raised.value) == "by='me'; it is 'test' or 'anyone'"
     """)
     faked.runpytest().assert_outcomes(passed=1)
 

@@ -129,17 +129,19 @@ def test_a_path_in_the_home_folder(
     assert settings(pytester, "--kdelve-dlv=~/bin/dlv").given == {"dlv": dlv}
 
 
+NO_ADDRESS = "is no address to listen at; write HOST:PORT, or :PORT for loopback"
+NO_VERSION = "is no Kubernetes version; write all three numbers, such as 1.37.2 or v1.37.2"
 WRONG = {
-    "listen without a port": ("listen", "localhost", "'localhost' is no address to listen at"),
-    "listen at a text": ("listen", "localhost:dlv", "'localhost:dlv' is no address to listen at"),
-    "listen at port 99999": ("listen", ":99999", "':99999' is no address to listen at; write"),
+    "listen without a port": ("listen", "localhost", f"'localhost' {NO_ADDRESS}"),
+    "listen at a text": ("listen", "localhost:dlv", f"'localhost:dlv' {NO_ADDRESS}"),
+    "listen at port 99999": ("listen", ":99999", f"':99999' {NO_ADDRESS}"),
     "timeout is a text": ("timeout", "soon", "'soon' is no number of seconds"),
     "negative timeout": ("timeout", "-1", "'-1' is no number of seconds"),
     "timeout is no number": ("timeout", "nan", "'nan' is no number of seconds"),
     "endless timeout": ("timeout", "inf", "'inf' is no number of seconds"),
     "timeout beyond the clock": ("timeout", "1e300", "'1e300' is no number of seconds"),
-    "two numbers of a version": ("kubernetes", "1.37", "'1.37' is no Kubernetes version; write"),
-    "no version": ("kubernetes", "latest", "'latest' is no Kubernetes version; write all three"),
+    "two numbers of a version": ("kubernetes", "1.37", f"'1.37' {NO_VERSION}"),
+    "no version": ("kubernetes", "latest", f"'latest' {NO_VERSION}"),
     "no apiserver": ("apiserver", "/nowhere/k", "/nowhere/k does not exist"),
     "no dlv": ("dlv", "/nowhere/dlv", "/nowhere/dlv does not exist"),
     "no etcd": ("etcd", "/nowhere/etcd", "/nowhere/etcd does not exist"),
@@ -158,19 +160,36 @@ def test_what_cannot_work_is_a_usage_error(
     given = [f"--kdelve-{name}={value}"] if where == "option" else []
     result = pytester.runpytest(*given)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --kdelve-{name}: {text}*"])
+    assert result.errlines == [f"ERROR: --kdelve-{name}: {text}", ""]
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
 
 
+@pytest.mark.parametrize("name", BINARIES)
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [("/nowhere/it", "does not exist"), ("/etc/passwd", "is not an executable file")],
+)
 def test_a_wrong_path_in_the_environment_is_an_error_of_who_needs_it(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str, path: str, problem: str
 ) -> None:
     """It may be meant for another project."""
-    monkeypatch.setenv("KDELVE_DLV", "/nowhere/dlv")
+    variable = f"KDELVE_{name.upper()}"
+    monkeypatch.setenv(variable, path)
     pytester.makepyfile("def test_one(api): pass\ndef test_two(): pass")
     result = pytester.runpytest()
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["the given dlv /nowhere/dlv does not exist; *KDELVE_DLV*"])
+    binary = BINARIES[name]
+    result.stdout.fnmatch_lines(
+        [
+            "*__ ERROR at setup of test_one __*",
+            (
+                f"the given {binary} {path} {problem}; correct the path (--kdelve-{name}, its ini "
+                f"twin or {variable}), or leave it out to have {binary} built"
+            ),
+            "*= short test summary info =*",
+        ],
+        consecutive=True,
+    )
 
 
 @pytest.mark.parametrize("address", [":12345", "localhost:12345", "127.0.0.1:1", "[[]::1[]]:1"])
@@ -190,7 +209,8 @@ def test_another_address_than_loopback_is_warned_about(
     result = pytester.runpytest(f"--kdelve-listen={address}")
     result.assert_outcomes(passed=1, warnings=1)
     warning = f"--kdelve-listen={address}: whoever reaches this port can run any code here"
-    assert warning in result.stdout.str()
+    shown = f": PytestConfigWarning: {warning}"
+    assert any(line.endswith(shown) for line in result.outlines)
 
 
 def test_the_warning_as_an_error(pytester: pytest.Pytester) -> None:
@@ -198,4 +218,7 @@ def test_the_warning_as_an_error(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one(): pass")
     result = pytester.runpytest("-W", "error", "--kdelve-listen=0.0.0.0:1")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: --kdelve-listen=0.0.0.0:1: whoever reaches this port *"])
+    assert result.errlines == [
+        "ERROR: --kdelve-listen=0.0.0.0:1: whoever reaches this port can run any code here",
+        "",
+    ]

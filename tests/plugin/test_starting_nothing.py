@@ -19,7 +19,7 @@ TESTS = """
     @pytest.mark.hits('main.main', during='startup')
     def test_startup(apiserver): pass
 
-    def test_fixtures(apiserver, credentials, api, kube_client, kdelve): pass
+    def test_fixtures(apiserver, credentials, api, kube_client, kdelve, namespace): pass
 
     class TestCase(unittest.TestCase):
         @pytest.mark.not_hits('a.go:1')

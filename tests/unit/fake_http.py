@@ -87,7 +87,7 @@ def _handler(fake: FakeApiserver) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_PUT = do_DELETE = answer  # noqa: N815 - names of http.server
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of http.server
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - theirs, too
             pass

@@ -359,6 +359,10 @@ def test_what_is_kept_serves_without_go(world: World) -> None:
     newer = world.ensure()
     os.utime(older.etcd, (1, 1))
     world.set(PATH="")
+    kept = build.kept(build.DEFAULT_KUBERNETES, cache=world.cache)
+    assert kept["etcd"] == ["1.27.1", "1.26.8"]
+    assert set(kept) == set(ALL_FOUR)
+    assert not any(build.kept("1.37.1", cache=world.cache)[name] for name in ALL_FOUR[:2])
     assert world.ensure().etcd == newer.etcd
     newer.etcd.unlink()
     assert world.ensure().etcd == older.etcd

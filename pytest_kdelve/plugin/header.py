@@ -1,0 +1,97 @@
+"""What will be debugged, in pytest's header, and what was, in its summary.
+
+Nothing is started for the header: it says what the options and the files of the cache tell.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_kdelve.controlplane import build
+from pytest_kdelve.plugin.state import RAN, SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_kdelve.delve import Address
+    from pytest_kdelve.plugin.debugged import Debugged
+    from pytest_kdelve.plugin.options import Settings
+
+#: In pytest-xdist's ``workeroutput``.
+_KEY = "kdelve_ran"
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say what a test of this run would debug."""
+    return f"kdelve: {_planned(config.stash[SETTINGS])}"
+
+
+def note(config: pytest.Config, debugged: Debugged) -> None:
+    """Keep for the summary what runs."""
+    config.stash[RAN].append(
+        f"Kubernetes {debugged.version.removeprefix('v')} (built with Go {debugged.go_version}), "
+        f"Delve {debugged.delve_version}, mode {debugged.mode}, dlv at {debugged.address}, "
+        f"pid of kube-apiserver {debugged.pid}"
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what ran to pytest-xdist's controller, where this is a worker."""
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_KEY] = session.config.stash[RAN]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - pytest-xdist's WorkerController
+    """Take what ran in one of pytest-xdist's workers; one that crashed left nothing."""
+    ran = getattr(node, "workeroutput", {}).get(_KEY, ())
+    node.config.stash[RAN].extend(f"{node.gateway.id}: {each}" for each in ran)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was debugged, if anything was."""
+    config = terminalreporter.config
+    ran = config.stash[RAN]
+    if ran and config.get_verbosity() >= 0:
+        terminalreporter.section("kdelve")
+        for each in ran:
+            terminalreporter.write_line(each)
+
+
+def _planned(settings: Settings) -> str:
+    try:
+        kept = build.kept(settings.kubernetes, cache=build.cache_folder())
+    except (OSError, ValueError):
+        kept = {}  # Building will tell what is wrong with the cache.
+    parts = [
+        _kubernetes(settings, kept.get("kube-apiserver", ())),
+        _delve(settings, is_kept=bool(kept.get("dlv"))),
+        "mode started",
+        f"dlv at {_address(settings.listen)}",
+    ]
+    return ", ".join(parts)
+
+
+def _kubernetes(settings: Settings, kept: Sequence[str]) -> str:
+    given = settings.given.get("kube-apiserver")
+    if given:
+        return f"Kubernetes of {given} (Go not known yet)"
+    # Which of several is taken depends on the Go that is asked once something runs.
+    state = (
+        f"kept, built with Go {' or '.join(kept)}" if kept else "not built yet, Go not known yet"
+    )
+    return f"Kubernetes {settings.kubernetes} ({state})"
+
+
+def _delve(settings: Settings, *, is_kept: bool) -> str:
+    given = settings.given.get("dlv")
+    if given:
+        return f"Delve of {given}"
+    return f"Delve {build.DELVE_VERSION} ({'kept' if is_kept else 'not built yet'})"
+
+
+def _address(listen: Address) -> str:
+    return str(listen) if listen.port else f"a free port of {listen.host}"
