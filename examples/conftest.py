@@ -60,9 +60,11 @@ def create(prepare, name):
 
 
 @pytest.fixture
-def config_map(create):
-    """Return the path of a ConfigMap with one key."""
-    return create("/api/v1/namespaces/default/configmaps", data={"chapter": "1"})
+def config_map(create, prepare, eventually):
+    """Return the path of a ConfigMap with one key, which the watch cache knows, too."""
+    path = create("/api/v1/namespaces/default/configmaps", data={"chapter": "1"})
+    eventually(lambda: prepare("GET", path, params={"resourceVersion": "0"}).ok)
+    return path
 
 
 @pytest.fixture

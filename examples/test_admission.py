@@ -117,7 +117,7 @@ def no_drafts(create, prepare, eventually, name):
 
 @pytest.mark.hits(
     "policy/validating.(*dispatcher).Dispatch",
-    at='err := admission.NewForbidden(a, errors.New(message)).(*k8serrors.StatusError)',
+    at="err := admission.NewForbidden(a, errors.New(message)).(*k8serrors.StatusError)",
     locals={
         "len(deniedDecisions)": 1,
         "deniedDecision.PolicyDecision": {"Action": "deny", "Message": "drafts stay at home"},

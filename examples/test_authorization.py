@@ -16,7 +16,17 @@ KDELVE = "system:serviceaccount:default:kdelve"
         "rules[0]": {"Verbs": ["*"], "APIGroups": ["*"], "Resources": ["*"]},
     },
 )
+@pytest.mark.hits(
+    "rbac.(*RBACAuthorizer).Authorize",
+    at="return authorizer.DecisionAllow, ruleCheckingVisitor.reason, nil",
+    locals={
+        "requestAttributes.(data).Verb": "list",
+        "ruleCheckingVisitor.reason": re.compile('allowed by .* of ClusterRole "cluster-admin"'),
+    },
+    count=1,
+)
 def test_rbac_finds_the_binding_that_allows(api):
+    """Bindings are tried in no order, until one allows."""
     assert api.get("/api/v1/namespaces/default/configmaps").status_code == 200
 
 

@@ -1,7 +1,5 @@
 """What DELETE's options ask for: grace, preconditions, and what becomes of dependents."""
 
-import re
-
 import pytest
 
 DRY_RUN = {"dryRun": "All"}
@@ -38,7 +36,7 @@ def test_foreground_deletion_waits_for_dependents(api, config_map):
 
 @pytest.mark.hits(
     "rest.BeforeDelete",
-    at="errors.NewConflict(schema.GroupResource{Group: gvk.Group, Resource: gvk.Kind}, objectMeta.GetName(), fmt.Errorf(\"the UID",
+    at='fmt.Errorf("the UID in the precondition (%s) does not match the UID in record',
     locals={"*options.Preconditions.UID": "another", "gvk.Kind": "ConfigMap"},
     count=1,
 )

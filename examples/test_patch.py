@@ -18,7 +18,7 @@ AUTHOR = '{"manager":"author","operation":"Apply"}'
     locals={
         "p.patchType": "application/json-patch+json",
         "len(patchObj)": 2,
-        'versionedJS': lambda before: json.loads(before)["data"] == {"chapter": "1"},
+        "versionedJS": lambda before: json.loads(before)["data"] == {"chapter": "1"},
     },
 )
 def test_a_json_patch_is_a_list_of_operations(api, config_map):
@@ -75,7 +75,9 @@ def applied(path, **data):
 )
 def test_an_apply_has_a_manager_of_its_fields(api, config_map):
     author = {"fieldManager": "author"}
-    answer = api.patch(config_map, headers=APPLY, params=author, data=applied(config_map, title="Go"))
+    answer = api.patch(
+        config_map, headers=APPLY, params=author, data=applied(config_map, title="Go")
+    )
     assert answer.json()["data"] == {"chapter": "1", "title": "Go"}
 
 

@@ -43,4 +43,4 @@ def test_a_probe_never_waits(api):
     },
 )
 def test_each_user_has_queues_of_their_own(api):
-    assert api.get("/api/v1/namespaces/default/secrets").status_code == 200
+    assert api.get("/api/v1/namespaces/default/pods").status_code == 200

@@ -1,7 +1,6 @@
 """How changes are told: watches, their time limits, and lists that are streamed."""
 
 import json
-import re
 
 import pytest
 
