@@ -39,13 +39,13 @@ def eventually():
 
 @pytest.fixture
 def name():
-    """Return a name that nothing has yet."""
+    """Return a name that nothing has yet; what the other fixtures make gets it."""
     return f"reading-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
 def create(prepare, name):
-    """Create an object with a name of its own and return its path; it is deleted afterwards."""
+    """Create an object and return its path; it is deleted when the test is over."""
     with ExitStack() as created:
 
         def create(collection, **body):

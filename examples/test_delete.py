@@ -47,16 +47,14 @@ def test_another_object_of_the_same_name_is_not_deleted(api, config_map):
 
 
 @pytest.fixture
-def pod(create):
+def pod(create, service_account):
     """Return the path of a Pod on a node, which has to end it."""
-    create("/api/v1/namespaces/default/serviceaccounts")
     return create(
         "/api/v1/namespaces/default/pods",
         spec={
             "nodeName": "shelf",
-            "automountServiceAccountToken": False,
             "terminationGracePeriodSeconds": 40,
-            "serviceAccountName": "kdelve",
+            "serviceAccountName": service_account.rpartition("/")[2],
             "containers": [{"name": "book", "image": "book"}],
         },
     )

@@ -116,8 +116,7 @@ def test_a_key_with_a_space_is_invalid(api):
         "allErrs[0].Type": "FieldValueForbidden",
     },
 )
-def test_an_immutable_config_map_stays_as_it_is(api, create):
+def test_an_immutable_config_map_stays_as_it_is(api, create, name):
     path = create("/api/v1/namespaces/default/configmaps", data={"chapter": "1"}, immutable=True)
-    name = path.rpartition("/")[2]
     changed = {"metadata": {"name": name}, "data": {"chapter": "2"}, "immutable": True}
     assert api.put(path, json=changed).status_code == 422

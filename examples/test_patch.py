@@ -58,8 +58,8 @@ def test_a_strategic_patch_merges_lists_by_their_key(api, create):
     assert sorted(port["port"] for port in answer.json()["spec"]["ports"]) == [80, 443]
 
 
-def applied(path, **data):
-    metadata = {"name": path.rpartition("/")[2]}
+def applied(name, **data):
+    metadata = {"name": name}
     return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
 
 
@@ -73,11 +73,9 @@ def applied(path, **data):
     },
     count=1,
 )
-def test_an_apply_has_a_manager_of_its_fields(api, config_map):
+def test_an_apply_has_a_manager_of_its_fields(api, config_map, name):
     author = {"fieldManager": "author"}
-    answer = api.patch(
-        config_map, headers=APPLY, params=author, data=applied(config_map, title="Go")
-    )
+    answer = api.patch(config_map, headers=APPLY, params=author, data=applied(name, title="Go"))
     assert answer.json()["data"] == {"chapter": "1", "title": "Go"}
 
 
@@ -91,9 +89,9 @@ def test_an_apply_has_a_manager_of_its_fields(api, config_map):
     at="if !force && len(conflicts) != 0 {",
     locals={"workflow": AUTHOR, "len(conflicts)": 1, "force": True},
 )
-def test_two_managers_of_one_field_are_in_conflict(api, config_map):
+def test_two_managers_of_one_field_are_in_conflict(api, config_map, name):
     author = {"fieldManager": "author"}
-    patch = applied(config_map, chapter="2")
+    patch = applied(name, chapter="2")
     conflict = api.patch(config_map, headers=APPLY, params=author, data=patch)
     assert conflict.status_code == 409
     forced = api.patch(config_map, headers=APPLY, params={**author, "force": "true"}, data=patch)

@@ -33,8 +33,7 @@ def test_the_registry_generates_names_before_anything_is_stored(api):
         "doUnconditionalUpdate": False,
     },
 )
-def test_an_update_of_an_old_version_is_a_conflict(api, config_map):
-    name = config_map.rpartition("/")[2]
+def test_an_update_of_an_old_version_is_a_conflict(api, config_map, name):
     old = {"metadata": {"name": name, "resourceVersion": "1"}}
     assert api.put(config_map, json=old).status_code == 409
 
@@ -49,8 +48,7 @@ def test_an_update_of_an_old_version_is_a_conflict(api, config_map):
         "lease": 0,
     },
 )
-def test_an_update_is_a_transaction_at_the_version_that_was_read(api, config_map):
-    name = config_map.rpartition("/")[2]
+def test_an_update_is_a_transaction_at_the_version_that_was_read(api, config_map, name):
     new = {"metadata": {"name": name}, "data": {"chapter": "2"}}
     assert api.put(config_map, json=new).status_code == 200
 

@@ -1,5 +1,6 @@
 """How changes are told: watches, their time limits, and lists that are streamed."""
 
+import itertools
 import json
 
 import pytest
@@ -8,8 +9,9 @@ CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 SECOND = 10**9
 
 
-def events(answer):
-    return [json.loads(line) for line in answer.iter_lines()]
+def events(answer, number):
+    """Read some events; leaving the block around the answer ends the watch."""
+    return [json.loads(line) for line in itertools.islice(answer.iter_lines(), number)]
 
 
 @pytest.mark.hits(
@@ -19,9 +21,9 @@ def events(answer):
     count=1,
 )
 def test_a_watch_ends_when_its_seconds_are_over(api):
-    seconds = {"watch": "1", "timeoutSeconds": "1", "resourceVersion": "0"}
-    answer = api.get(CONFIG_MAPS, params={**seconds, "fieldSelector": "metadata.name=nothing"})
-    assert events(answer) == []
+    nothing = {"fieldSelector": "metadata.name=nothing"}
+    second = {"watch": "1", "timeoutSeconds": "1", "resourceVersion": "0"}
+    assert api.get(CONFIG_MAPS, params={**nothing, **second}).content == b""
 
 
 @pytest.mark.hits(
@@ -34,11 +36,11 @@ def test_a_watch_ends_when_its_seconds_are_over(api):
     },
     count=1,
 )
-def test_what_is_there_already_was_added(api, config_map):
-    name = config_map.rpartition("/")[2]
-    one = {"fieldSelector": f"metadata.name={name}"}
-    seconds = {"watch": "1", "timeoutSeconds": "1", "resourceVersion": "0"}
-    assert [e["type"] for e in events(api.get(CONFIG_MAPS, params={**one, **seconds}))] == ["ADDED"]
+def test_what_is_there_already_was_added(api, config_map, name):
+    one = {"watch": "1", "resourceVersion": "0", "fieldSelector": f"metadata.name={name}"}
+    with api.get(CONFIG_MAPS, params=one, stream=True) as answer:
+        [added] = events(answer, 1)
+    assert config_map.endswith(added["object"]["metadata"]["name"])
 
 
 @pytest.mark.hits(
@@ -50,15 +52,15 @@ def test_what_is_there_already_was_added(api, config_map):
     "cacher.(*Cacher).setInitialEventsEndBookmarkIfRequested",
     locals={"*opts.SendInitialEvents": True, "opts.Predicate.AllowWatchBookmarks": True},
 )
-def test_a_bookmark_ends_a_list_that_is_streamed(api, config_map):
-    name = config_map.rpartition("/")[2]
+def test_a_bookmark_ends_a_list_that_is_streamed(api, config_map, name):
     streamed = {
         "watch": "1",
-        "timeoutSeconds": "1",
         "sendInitialEvents": "true",
         "allowWatchBookmarks": "true",
         "resourceVersionMatch": "NotOlderThan",
         "fieldSelector": f"metadata.name={name}",
     }
-    types = [event["type"] for event in events(api.get(CONFIG_MAPS, params=streamed))]
-    assert types == ["ADDED", "BOOKMARK"]
+    with api.get(CONFIG_MAPS, params=streamed, stream=True) as answer:
+        added, bookmark = events(answer, 2)
+    assert config_map.endswith(added["object"]["metadata"]["name"])
+    assert bookmark["type"] == "BOOKMARK"

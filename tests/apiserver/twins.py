@@ -28,8 +28,15 @@ class Twin:
     Of ``locals``, those that are named are changed, and the others are left.
     """
 
-    def __init__(self, *, mark: int = 0, **changes: object) -> None:
+    def __init__(
+        self,
+        *,
+        mark: int = 0,
+        locals: Mapping[str, object] | None = None,  # noqa: A002 - the mark's name
+        **changes: object,
+    ) -> None:
         self._mark = mark
+        self._locals = locals
         self._changes = changes
 
     def change(self, item: pytest.Item) -> None:
@@ -39,10 +46,9 @@ class Twin:
         index = indexes[::-1][self._mark]
         mark = item.own_markers[index]
         changed = {**mark.kwargs, **self._changes}
-        if "locals" in self._changes:
-            changed["locals"] = {**mark.kwargs["locals"], **self._changes["locals"]}
-        location = changed.pop("location", mark.args[0])
-        item.own_markers[index] = getattr(pytest.mark, mark.name)(location, **changed).mark
+        if self._locals:
+            changed["locals"] = {**mark.kwargs["locals"], **self._locals}
+        item.own_markers[index] = getattr(pytest.mark, mark.name)(*mark.args, **changed).mark
 
 
 TWINS: Mapping[str, Twin] = {
