@@ -1,8 +1,9 @@
 """How kube-apiserver works, read with a debugger: start your own tests from these.
 
-Run them with ``pytest examples``. Each test sends a request to a real kube-apiserver under Delve,
-and says which lines of the source it must reach, and what the variables hold there. Lines are
-named by their text (``at=``), since their numbers change with each release.
+Run them with ``pytest examples``; the files beside this one go on, one topic each. Each test sends
+a request to a real kube-apiserver under Delve, and says which lines of the source it must reach,
+and what the variables hold there. Lines are named by their text (``at=``), since their numbers
+change with each release.
 """
 
 import re
