@@ -35,7 +35,8 @@ class Subscription:
     ``expressions`` are evaluated in the frame of each hit. Where the hit is the subscriber's
     (caused by a request whose Audit-ID it ``owns``, or any with ``by_anyone``), each value is
     loaded down to the depth that ``expressions`` gives, as in ``completeness.is_complete``.
-    ``sink`` gets each hit, own or not, in the loop's thread.
+    ``sink`` gets each hit, own or not, in the loop's thread. It is removed at the first hit after
+    which ``wants_more`` says no.
     """
 
     place: Place
@@ -44,6 +45,7 @@ class Subscription:
     owns: Callable[[str], bool]
     by_anyone: bool
     sink: Callable[[Hit], None]
+    wants_more: Callable[[], bool] = lambda: True
 
 
 @dataclass(slots=True)
@@ -196,6 +198,8 @@ class Recorder:
             }
             source = subscription.place.source
             subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
+        if over := [each for each in stop.armed.subscriptions if not each.wants_more()]:
+            self._remove(client, over)
 
     def _whose(self, client: Client, stop: _Stop) -> Finding | None:
         """Return a hit's request, and how it was found.
