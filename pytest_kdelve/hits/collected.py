@@ -80,13 +80,17 @@ class Collected:
     """All hits at one place, the test's own kept apart from those of others.
 
     With ``by_anyone``, hits of others count as own. The rest is counted in ``others_count``; of
-    those, ``unattributed_count`` are of no request that could be found.
+    those, ``unattributed_count`` are of no request that could be found. With ``others_uncounted``
+    Delve passes over others, and ``switched_off`` says why recording ended early, if it did; both
+    are for who records to set.
     """
 
     def __init__(self, *, by_anyone: bool) -> None:
         self.own = HitList()
         self.others_count = 0
         self.unattributed_count = 0
+        self.others_uncounted = False
+        self.switched_off = ""
         self._by_anyone = by_anyone
 
     def add(self, hit: Hit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_kdelve.hits.expectations import Expectation
+from pytest_kdelve.hits.order import OrderExpectation
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.options import Settings
 
@@ -13,6 +14,6 @@ SETTINGS = pytest.StashKey[Settings]()
 #: Of the configuration: start-up expectations of all collected tests.
 STARTUP = pytest.StashKey[list[Expectation]]()
 #: Of a test: what its markers say.
-EXPECTATIONS = pytest.StashKey[list[Expectation]]()
+EXPECTATIONS = pytest.StashKey[list[Expectation | OrderExpectation]]()
 #: Of a test that runs: its expectations with what was recorded.
 EXPECTING = pytest.StashKey[Expecting]()
