@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.report.phrases import MOST, conditions, more, place_lines
+from pytest_kdelve.report.phrases import MOST, conditions, more, place_lines, together
 from pytest_kdelve.report.progress import lines_of_progress
 from pytest_kdelve.report.values import lines_of_difference
 
@@ -31,9 +31,11 @@ def explain(outcome: OrderOutcome, compare: Compare, moved: Moved) -> Iterator[s
         yield from (f"     {line}" for line in moved(step.location, place))
     if outcome.switched_off:
         yield f"  A breakpoint was {outcome.switched_off}"
-    for passage in outcome.passages[:MOST]:
-        yield from (f"  {line}" for line in _passage(outcome, passage, compare))
-    yield from more(outcome.passages)
+    passages = Counter(tuple(_passage(outcome, each, compare)) for each in outcome.passages)
+    for (request, *lines), count in list(passages.items())[:MOST]:
+        yield f"  {request}" if count == 1 else f"  {request} ({count} requests)"
+        yield from (f"  {line}" for line in lines)
+    yield from more(list(passages))
     if not outcome.passages:
         yield "  No request of this test's reached any of them."
     missing = outcome.missing
@@ -59,11 +61,8 @@ def _passage(outcome: OrderOutcome, passage: Passage, compare: Compare) -> Itera
 
 
 def _runs(passage: Passage) -> Iterator[str]:
-    """Yield the places in the order in which they were hit, repetitions counted."""
-    names = (_name(passage, number) for number in range(len(passage.sightings)))
-    for name, run in groupby(names):
-        times = len(list(run))
-        yield name if times == 1 else f"{name} ({times} times)"
+    """Return the places in the order in which they were hit, repetitions counted."""
+    return together(_name(passage, number) for number in range(len(passage.sightings)))
 
 
 def _name(passage: Passage, number: int) -> str:

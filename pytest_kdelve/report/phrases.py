@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.report.values import relation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
@@ -56,3 +57,10 @@ def more(items: Sequence[object]) -> Iterator[str]:
 def short_function(function: str) -> str:
     """Return a function's name without the path of its package's directory."""
     return function.rpartition("/")[2]
+
+
+def together(items: Iterable[object]) -> Iterator[str]:
+    """Yield the texts of items, those in a row that are alike as one with their number."""
+    for text, same in groupby(map(str, items)):
+        times = len(list(same))
+        yield text if times == 1 else f"{text} ({times} times)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.report.phrases import MOST, more, short_function, who
+from pytest_kdelve.report.phrases import MOST, more, short_function, together, who
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,9 @@ def _entered(visited: Visited) -> Iterator[str]:
         by_exit.setdefault(call.exit, []).append(call)
     for exit_, calls in by_exit.items():
         yield f"  {_left(exit_)} by"
-        yield from (f"    {_caller(call)}" for call in calls[:MOST])
-        yield from (f"  {line}" for line in more(calls))
+        callers = list(together(map(_caller, calls)))
+        yield from (f"    {caller}" for caller in callers[:MOST])
+        yield from (f"  {line}" for line in more(callers))
         yield from (f"      {line}" for line in (exit_.place.excerpt() if exit_ else ()))
     if visited.is_cut:
         yield f"  Watching it ended after {len(visited.calls)} calls by this test's requests."
@@ -55,8 +56,7 @@ def _left(exit_: Exit | None) -> str:
 
 
 def _caller(call: Call) -> str:
-    goroutine = f"goroutine {call.goroutine}"
-    return f"{call.request} ({goroutine})" if call.request else goroutine
+    return str(call.request) if call.request else f"goroutine {call.goroutine}"
 
 
 def _name(visited: Visited) -> str:

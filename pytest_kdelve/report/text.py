@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.hits.expectations import Outcome
@@ -15,6 +14,7 @@ from pytest_kdelve.report.phrases import (
     more,
     number,
     place_lines,
+    together,
     who,
 )
 from pytest_kdelve.report.progress import lines_of_progress
@@ -46,16 +46,10 @@ def explain(
         else:
             lines += [*order.explain(outcome, compare, moved), ""]
     if exchanges:
-        lines += ["This test's requests:", *(f"    {each}" for each in _together(exchanges))]
+        lines += ["This test's requests:", *(f"    {each}" for each in together(exchanges))]
     elif any(map(_needs_requests, outcomes)):
         lines.append("This test made no request through `api` or `kube_client`.")
     return "\n".join(line.rstrip() for line in lines).rstrip("\n")
-
-
-def _together(exchanges: Sequence[Exchange]) -> Iterator[str]:
-    for exchange, same in groupby(exchanges):
-        times = len(list(same))
-        yield f"{exchange}" if times == 1 else f"{exchange} ({times} times)"
 
 
 def _needs_requests(outcome: Outcome | OrderOutcome) -> bool:

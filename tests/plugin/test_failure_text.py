@@ -167,9 +167,9 @@ def test_how_far_a_request_came(faked: pytest.Pytester, history: Callable[[], li
   Nothing reached it.
   handlers.getResourceHandler.func1 (line 60) was entered, but
     left after line 69 by
-      GET /reach/entry.go/exit.go (goroutine 7)
+      GET /reach/entry.go/exit.go
     not left before the test was over by
-      GET /reach/entry.go (goroutine 7)
+      GET /reach/entry.go
 
 This test's requests:
 """

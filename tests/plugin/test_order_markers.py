@@ -101,6 +101,7 @@ def test_not_reached_in_order(faked: pytest.Pytester) -> None:
             api.get("/reach/b.go", params={"n": "1"})
             api.get("/reach/a.go/b.go/b.go", params={"n": "2"})
             api.get("/reach/a.go/a.go/b.go", params={"n": "1"})
+            api.get("/reach/a.go/a.go/b.go", params={"n": "1"})
     """)
     result = faked.runpytest("--kdelve-timeout=0")
     result.assert_outcomes(failed=1)
@@ -126,7 +127,7 @@ def test_not_reached_in_order(faked: pytest.Pytester) -> None:
             "      n",
             "        expected '1'",
             "        was      '2'",
-            "  GET /reach/a.go/a.go/b.go",
+            "  GET /reach/a.go/a.go/b.go (2 requests)",
             "    expected 1 → 2 → 3",
             "    seen     1 (2 times) → 2",
             "    It did not reach 3 after 2.",
@@ -134,7 +135,7 @@ def test_not_reached_in_order(faked: pytest.Pytester) -> None:
             "This test's requests:",
             "    GET /reach/b.go -> 200 OK",
             "    GET /reach/a.go/b.go/b.go -> 200 OK",
-            "    GET /reach/a.go/a.go/b.go -> 200 OK",
+            "    GET /reach/a.go/a.go/b.go -> 200 OK (2 times)",
             "*= short test summary info =*",
         ],
         consecutive=True,
@@ -162,7 +163,7 @@ def test_no_place_of_an_order_was_reached(faked: pytest.Pytester) -> None:
   No request of this test's reached any of them.
   handlers.getResourceHandler.func1 (line 60) was entered, but
     left after line 69 by
-      GET /reach/entry.go/exit.go (goroutine 7)
+      GET /reach/entry.go/exit.go
 
 This test's requests:
 """ in str(result.stdout)

@@ -44,12 +44,12 @@ def test_a_function_that_was_entered(tmp_path: Path) -> None:
     file = tmp_path / "get.go"
     file.write_text("\n".join(f"line {n}" for n in range(1, 100)))
     shown = replace(LEFT, place=replace(LEFT.place, source_file=str(file)))
-    text = said(visited(ENTRY, call("/a", shown), call("/b", shown)))
+    text = said(visited(ENTRY, call("/a", shown), call("/a", shown), call("/b", shown)))
     assert text == dedent("""\
         handlers.get.func1 (line 55) was entered, but
           left after line 76 by
-            GET /a (goroutine 7)
-            GET /b (goroutine 7)
+            GET /a (2 times)
+            GET /b
                 74 | line 74
                 75 | line 75
               > 76 | line 76
@@ -80,7 +80,7 @@ def test_only_an_outer_function_was_entered() -> None:
         No request of this test's entered handlers.get.func1.
         handlers.get (line 50) was entered, but
           left after line 76 by
-            GET /a (goroutine 7)""")
+            GET /a""")
 
 
 def test_an_outer_function_may_well_not_be_entered_by_requests() -> None:
