@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_kdelve.delve import api
 from pytest_kdelve.hits.attribution import expressions
 from pytest_kdelve.hits.budget import Budget
+from pytest_kdelve.hits.collected import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,9 @@ class Subscription:
     ``expressions`` are evaluated in the frame of each hit. Where the hit is the subscriber's
     (caused by a request whose Audit-ID begins with ``owner``, or any with ``by_anyone``), each
     value is loaded down to the depth that ``expressions`` gives, as in
-    ``completeness.is_complete``. ``sink`` gets each hit, own or not, in the loop's thread.
+    ``completeness.is_complete``. ``sink`` gets each hit, own or not, in the loop's thread, which
+    notes in ``coverage`` which hits do not come. A subscription is removed at the first hit after
+    which ``wants_more`` says no.
     """
 
     place: Place
@@ -37,22 +40,12 @@ class Subscription:
     owner: str
     by_anyone: bool
     sink: Callable[[Hit], None]
+    coverage: Coverage = field(default_factory=Coverage)
+    wants_more: Callable[[], bool] = lambda: True
 
     def owns(self, audit_id: str) -> bool:
         """Whether a request is the subscriber's."""
         return bool(self.owner) and audit_id.startswith(self.owner)
-
-
-@dataclass(slots=True)
-class Coverage:
-    """Which hits at a place a subscription does not get.
-
-    ``passes_others``: those of others' requests may be passed over by Delve. ``switched_off``
-    says since when, and why, it gets none at all; it is empty where it does.
-    """
-
-    passes_others: bool = False
-    switched_off: str = ""
 
 
 @dataclass(slots=True)
@@ -65,7 +58,7 @@ class Armed:
     id: int
     pc: int
     holder: Holder | None
-    subscriptions: dict[Subscription, Coverage] = field(default_factory=dict)
+    subscriptions: list[Subscription] = field(default_factory=list)
     expressions: list[str] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
 
@@ -79,8 +72,8 @@ class Armed:
         request = expressions(self.holder, from_innermost=True) if self.holder else []
         load = _FRAME_VARIABLES if any(s.load_frame for s in self.subscriptions) else None
         condition = self._condition() if can_catch else ""
-        for coverage in self.subscriptions.values():
-            coverage.passes_others = coverage.passes_others or bool(condition)
+        for subscription in self.subscriptions if condition else ():
+            subscription.coverage.passes_others = True
         return api.Breakpoint(
             id=self.id,
             addrs=[self.pc],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 from pytest_kdelve.errors import KdelveError
@@ -76,17 +77,31 @@ class HitList(Sequence["Hit"]):
             return self._changed.wait_for(lambda: len(self._hits) > count, max(0.0, timeout))
 
 
+@dataclass(slots=True)
+class Coverage:
+    """Which hits at a place are not recorded.
+
+    ``passes_others``: those of others' requests may be passed over by Delve. ``switched_off`` says
+    since when, and why, there are none at all; it is empty where there are.
+    """
+
+    passes_others: bool = False
+    switched_off: str = ""
+
+
 class Collected:
     """All hits at one place, the test's own kept apart from those of others.
 
     With ``by_anyone``, hits of others count as own. The rest is counted in ``others_count``; of
-    those, ``unattributed_count`` are of no request that could be found.
+    those, ``unattributed_count`` are of no request that could be found. ``coverage`` is for who
+    records to set.
     """
 
     def __init__(self, *, by_anyone: bool) -> None:
         self.own = HitList()
         self.others_count = 0
         self.unattributed_count = 0
+        self.coverage = Coverage()
         self._by_anyone = by_anyone
 
     def add(self, hit: Hit) -> None:

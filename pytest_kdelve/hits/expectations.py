@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.delve.locations import Location, Place
     from pytest_kdelve.hits.model import Hit
+    from pytest_kdelve.hits.reaching import Progress
 
 By = Literal["test", "anyone"]
 During = Literal["test", "startup"]
@@ -67,7 +68,10 @@ class Outcome:
     """How an expectation ended.
 
     ``matched`` are the hits that count. ``rejected`` are the test's other hits at the place, each
-    with what differed. Of ``others_count`` more, ``unattributed_count`` are of no known request.
+    with what differed. Of ``others_count`` more, ``unattributed_count`` are of no known request;
+    with ``others_uncounted`` there may have been any number of others, which Delve passed over.
+    ``switched_off`` says why the breakpoint was removed before the test was over, if it was.
+    ``progress`` says how far the test's requests came that did not reach the place.
     """
 
     expectation: Expectation
@@ -76,17 +80,22 @@ class Outcome:
     rejected: Sequence[tuple[Hit, Sequence[Difference]]]
     others_count: int
     unattributed_count: int
+    others_uncounted: bool = False
+    switched_off: str = ""
+    progress: Progress | None = None
 
     @property
     def is_fulfilled(self) -> bool:
-        """Whether the test may pass, whatever the values were that could not be compared."""
+        """Whether the test may pass, whatever was not recorded or could not be compared."""
         known = len(self.matched)
+        if self.switched_off and self.expectation.count is not None:
+            return False
         return all(map(self.expectation.allows, (known, known + self.undecided)))
 
     @property
     def undecided(self) -> int:
         """How many rejected hits might have matched, for all that could be compared."""
-        return sum(all(d.note for d in differences) for _, differences in self.rejected)
+        return sum(all(d.note for d in found) for _, found in self.rejected)
 
 
 def _depth(expected: object) -> int:
@@ -105,20 +114,25 @@ def judge(
     *,
     others_count: int,
     unattributed_count: int = 0,
+    others_uncounted: bool = False,
+    switched_off: str = "",
 ) -> Outcome:
     """Compare the hits that count for the test with what was expected."""
-    compared = [(hit, _differences(expectation, hit)) for hit in hits]
+    compared = [(hit, differences(expectation, hit)) for hit in hits]
     return Outcome(
         expectation=expectation,
         place=place,
-        matched=[hit for hit, differences in compared if not differences],
-        rejected=[(hit, differences) for hit, differences in compared if differences],
+        matched=[hit for hit, found in compared if not found],
+        rejected=[(hit, found) for hit, found in compared if found],
         others_count=others_count,
         unattributed_count=unattributed_count,
+        others_uncounted=others_uncounted,
+        switched_off=switched_off,
     )
 
 
-def _differences(expectation: Expectation, hit: Hit) -> list[Difference]:
+def differences(expectation: Expectation, hit: Hit) -> list[Difference]:
+    """Return which values of a hit are not the expected ones."""
     condition = [(expectation.when, True)] if expectation.when else []
     wanted = [*condition, *expectation.locals.items()]
     compared = (_compare(name, value, hit.values[name]) for name, value in wanted)

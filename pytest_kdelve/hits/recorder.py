@@ -12,7 +12,7 @@ from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError, RPCError
 from pytest_kdelve.hits.attribution import Finding, RequestFinder, read_request
-from pytest_kdelve.hits.breakpoints import Armed, Coverage
+from pytest_kdelve.hits.breakpoints import Armed
 from pytest_kdelve.hits.budget import Budget
 from pytest_kdelve.hits.frames import function_of
 from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
@@ -104,22 +104,10 @@ class Recorder:
         """The debugger's client; each call halts the target for its time."""
         return self._loop.client
 
-    def coverage(self, subscription: Subscription) -> Coverage:
-        """Return which hits a subscription does not get; all come in before it is added."""
-        found = [
-            armed.subscriptions[subscription]
-            for armed in list(self._armed.values())
-            if subscription in armed.subscriptions
-        ]
-        return Coverage(
-            passes_others=any(each.passes_others for each in found),
-            switched_off=next(filter(None, (each.switched_off for each in found)), ""),
-        )
-
     def _add(self, client: Client, subscription: Subscription) -> None:
         for pc in subscription.place.pcs:
             armed = self._armed.get(pc) or Armed(0, pc, self._holders.get(pc))
-            armed.subscriptions[subscription] = Coverage()
+            armed.subscriptions.append(subscription)
             if not armed.id:
                 armed.budget = Budget()
                 armed.id = client.create_breakpoint(_wanted(client, armed)).id
@@ -129,16 +117,17 @@ class Recorder:
 
     def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
         for armed in list(self._armed.values()):
-            gone = armed.subscriptions.keys() & set(subscriptions)
-            for subscription in gone:
-                del armed.subscriptions[subscription]
-            if not armed.subscriptions:
+            kept = [each for each in armed.subscriptions if each not in subscriptions]
+            if len(kept) == len(armed.subscriptions):
+                continue
+            armed.subscriptions = kept
+            if not kept:
                 del self._armed[armed.pc]
             # A test may have cleared the breakpoint itself, through the client.
             with suppress(RPCError):
-                if gone and armed.id and armed.subscriptions:
+                if armed.id and kept:
                     client.amend_breakpoint(_wanted(client, armed))
-                elif gone and armed.id:
+                elif armed.id:
                     client.clear_breakpoint(armed.id)
 
     def _on_stop(self, client: Client, state: api.DebuggerState) -> None:
@@ -169,6 +158,8 @@ class Recorder:
             subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
         if not is_anybodys and not stop.armed.budget.spend():
             self._switch_off(client, stop.armed)
+        if over := [each for each in stop.armed.subscriptions if not each.wants_more()]:
+            self._remove(client, over)
 
     def _switch_off(self, client: Client, armed: Armed) -> None:
         """Clear a breakpoint that others hit so often that the test would not come to its end."""
@@ -179,10 +170,9 @@ class Recorder:
             client.clear_breakpoint(armed.id)
         armed.id = 0
         spent = armed.budget
-        for coverage in armed.subscriptions.values():
-            coverage.switched_off = (
-                f"switched off after {spent.count} hits of others in {spent.seconds:.1f} s"
-            )
+        text = f"switched off after {spent.count} hits of others in {spent.seconds:.1f} s"
+        for subscription in armed.subscriptions:
+            subscription.coverage.switched_off = text
 
     def _whose(self, client: Client, stop: _Stop) -> Finding | None:
         """Return a hit's request, and how it was found.

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_kdelve.errors import UsageError
 from pytest_kdelve.plugin import junit, markers, options
+from pytest_kdelve.plugin.comparing import compare_for
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
     _kdelve_expectations,
@@ -111,8 +112,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         except UsageError:
             continue
         item.stash[EXPECTATIONS] = expectations
-        startup = [expectation for expectation in expectations if expectation.during == "startup"]
-        session.config.stash[STARTUP].extend(startup)
+        session.config.stash[STARTUP].extend(markers.startup(expectations))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -130,7 +130,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
         if summary := expecting.summary():
             item.add_report_section("call", "kdelve", summary)
         raise
-    if failure := expecting.failure():
+    if failure := expecting.failure(compare_for(item)):
         pytest.fail(failure, pytrace=False)
     return result
 

@@ -12,6 +12,7 @@ from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
+from pytest_kdelve.hits.bodies import Bodies
 from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder
@@ -56,6 +57,7 @@ class Debugged(Lifecycle):
         self._startup: dict[int, Watched | LocationError] = {}
         self._startup_expectations = tuple(startup)
         self.recorder: Recorder
+        self.bodies = Bodies(lambda: self.recorder.client)
         self.credentials: Credentials
         self.version = ""
         self.go_version = ""
@@ -166,4 +168,5 @@ def subscription(watched: Watched, *, owner: str) -> Subscription:
         owner=owner,
         by_anyone=expectation.by == "anyone" or expectation.during == "startup",
         sink=watched.collected.add,
+        coverage=watched.collected.coverage,
     )

@@ -6,19 +6,30 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
-from pytest_kdelve.hits.expectations import judge
-from pytest_kdelve.plugin.debugged import Watched, subscription
+from pytest_kdelve.errors import (
+    DelveConnectionError,
+    DelveError,
+    KdelveError,
+    LocationError,
+    TargetExitedError,
+)
+from pytest_kdelve.hits.order import OrderExpectation
+from pytest_kdelve.hits.reaching import Surroundings
+from pytest_kdelve.plugin.watching import WatchingOrder, WatchingPlace, must_be_reached
 from pytest_kdelve.report.redact import redact
 from pytest_kdelve.report.text import explain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_kdelve.hits.expectations import Expectation, Outcome
+    from pytest_kdelve.delve.locations import Location, Place
+    from pytest_kdelve.hits.expectations import Expectation
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.requests import RequestLog
-    from pytest_kdelve.plugin.debugged import Debugged
+    from pytest_kdelve.plugin.debugged import Debugged, Watched
+    from pytest_kdelve.plugin.remembered import Remembered
+    from pytest_kdelve.plugin.watching import Watching
+    from pytest_kdelve.report.values import Compare
 
 
 class Expecting:
@@ -27,30 +38,61 @@ class Expecting:
     def __init__(
         self,
         debugged: Debugged,
-        expectations: Sequence[Expectation],
+        expectations: Sequence[Expectation | OrderExpectation],
         log: RequestLog,
         *,
         timeout: float,
+        remembered: Remembered,
     ) -> None:
         """Resolve all locations; raises ``LocationError`` before anything is recorded."""
         self._debugged = debugged
         self._log = log
         self._timeout = timeout
-        self._watched = [
-            debugged.startup(expectation)
-            if expectation.during == "startup"
-            else debugged.watch(expectation)
-            for expectation in expectations
-        ]
+        self._remembered = remembered
+        self._watching = [self._watch(expectation) for expectation in expectations]
+        self._surroundings = Surroundings(
+            debugged.bodies,
+            [
+                place
+                for watching in self._watching
+                for expectation, place in watching.places
+                if must_be_reached(expectation)
+            ],
+        )
         self._subscriptions = [
-            subscription(watched, owner=log.prefix)
-            for watched in self._watched
-            if watched.expectation.during == "test"
+            subscription
+            for watching in self._watching
+            for subscription in watching.subscriptions(log.prefix)
         ]
+
+    def _watch(self, expectation: Expectation | OrderExpectation) -> Watching:
+        if isinstance(expectation, OrderExpectation):
+            return WatchingOrder(expectation, [self._resolve(step) for step in expectation.steps])
+        return WatchingPlace(self._resolve(expectation))
+
+    def _resolve(self, expectation: Expectation) -> Watched:
+        find = self._debugged.startup if expectation.during == "startup" else self._debugged.watch
+        try:
+            return find(expectation)
+        except LocationError as error:
+            raise self._remembered.explain(error, expectation.location) from error
 
     def start(self) -> None:
         """Set the breakpoints."""
-        self._debugged.recorder.add(self._subscriptions)
+        recorder = self._debugged.recorder
+        recorder.add(self._subscriptions)
+        around = [
+            subscription
+            for like in self._subscriptions[:1]
+            for subscription in self._surroundings.subscriptions(like)
+        ]
+        try:
+            recorder.add(around)
+        except DelveError:
+            # They only say more where a test fails, so it goes on without them.
+            self._surroundings = Surroundings(self._debugged.bodies, ())
+        else:
+            self._subscriptions += around
 
     def stop(self) -> None:
         """Remove the breakpoints; they are gone with a target that is gone, which was said."""
@@ -59,14 +101,14 @@ class Expecting:
 
     def hits(self, location: str | None = None) -> Iterator[Hit]:
         """Yield the test's hits, all or those of markers with this location."""
-        for watched in self._watched:
-            if location in {None, watched.expectation.location.text}:
-                yield from watched.collected.own
+        for watching in self._watching:
+            yield from watching.hits(location)
 
-    def failure(self) -> str:
+    def failure(self, compare: Compare) -> str:
         """Return why the test fails, or an empty text where all expectations are fulfilled.
 
-        Waits for hits that are still missing.
+        Waits for hits that are still missing. ``compare`` says how two values differ. The lines of
+        a test that passes are remembered.
         """
         ended = self._why_ended()
         if not ended:
@@ -74,9 +116,22 @@ class Expecting:
             ended = self._why_ended()
         if ended:
             return redact("\n".join([ended, "", explain([], self._log.exchanges)]).rstrip("\n"))
-        outcomes = map(_outcome, self._watched)
-        unfulfilled = [outcome for outcome in outcomes if not outcome.is_fulfilled]
-        return redact(explain(unfulfilled, self._log.exchanges)) if unfulfilled else ""
+        unfulfilled = [w for w in self._watching if not w.outcome().is_fulfilled]
+        if not unfulfilled:
+            self._remembered.keep(self._places())
+            return ""
+        hits = list(self.hits())
+        text = explain(
+            [watching.explained(self._surroundings, hits) for watching in unfulfilled],
+            self._log.exchanges,
+            compare=compare,
+            moved=self._remembered.moved,
+        )
+        return redact(text)
+
+    def _places(self) -> Iterator[tuple[Location, Place]]:
+        for watching in self._watching:
+            yield from ((expectation.location, place) for expectation, place in watching.places)
 
     def summary(self) -> str:
         """Return what was hit and requested, for a test that failed by itself.
@@ -96,37 +151,11 @@ class Expecting:
         return ""
 
     def _await(self, since: float) -> None:
-        """Wait until each expectation is decided or its time is up.
-
-        One of few hits or none is decided at once, unless its marker has a timeout.
-        """
-        for watched in self._watched:
-            expectation = watched.expectation
-            timeout = self._timeout if expectation.timeout is None else expectation.timeout
-            known = len(watched.collected.own)
-            while not _is_decided(_outcome(watched)) and watched.collected.own.grows_beyond(
+        """Wait until each expectation is decided or its time is up."""
+        for watching in self._watching:
+            timeout = self._timeout if watching.timeout is None else watching.timeout
+            known = len(watching.own)
+            while not watching.is_decided() and watching.own.grows_beyond(
                 known, timeout=since + timeout - time.monotonic()
             ):
-                known = len(watched.collected.own)
-
-
-def _outcome(watched: Watched) -> Outcome:
-    collected = watched.collected
-    return judge(
-        watched.expectation,
-        watched.place,
-        tuple(collected.own),
-        others_count=collected.others_count,
-        unattributed_count=collected.unattributed_count,
-    )
-
-
-def _is_decided(outcome: Outcome) -> bool:
-    expectation, number = outcome.expectation, len(outcome.matched)
-    if expectation.during == "startup":
-        return True
-    if expectation.count is not None and number >= expectation.count.stop:
-        return True
-    has_upper_bound = expectation.count is not None
-    watches_on = has_upper_bound and expectation.timeout is not None
-    return outcome.is_fulfilled and not watches_on
+                known = len(watching.own)

@@ -18,6 +18,7 @@ from pytest_kdelve.plugin import header, http, markers, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
+from pytest_kdelve.plugin.remembered import Remembered
 from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
 
@@ -200,7 +201,9 @@ def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
     log: RequestLog = request.getfixturevalue("_kdelve_requests")
     timeout = request.config.stash[SETTINGS].timeout
     with _readable_errors(debugged):
-        expecting = Expecting(debugged, expectations, log, timeout=timeout)
+        resolve, version = debugged.recorder.resolve, debugged.version
+        remembered = Remembered(request.config, resolve, version)
+        expecting = Expecting(debugged, expectations, log, timeout=timeout, remembered=remembered)
         if "_kdelve_namespace" in request.fixturenames:
             request.getfixturevalue("_kdelve_namespace")
         expecting.start()

@@ -83,11 +83,10 @@ class Kdelve:
         )
         with self._debugged.recorder.recording([subscription]):
             yield chosen.hits
-            coverage = self._debugged.recorder.coverage(subscription)
         chosen.check()
-        if coverage.switched_off:
+        if switched_off := subscription.coverage.switched_off:
             raise KdelveError(
-                f"{place}: the breakpoint was {coverage.switched_off}, so hits may be missing; "
+                f"{place}: the breakpoint was {switched_off}, so hits may be missing; "
                 "watch a line that others reach less often"
             )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -12,6 +12,8 @@ import pytest
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.errors import LocationError, UsageError
 from pytest_kdelve.hits.expectations import By, During, Expectation, check_by
+from pytest_kdelve.hits.order import OrderExpectation
+from pytest_kdelve.steps import Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,13 +23,24 @@ _ARGUMENTS = (
     "timeout=None"
 )
 _NOT_ARGUMENTS = _ARGUMENTS.replace("count=None, ", "")
+_ORDER_ARGUMENTS = "first, second, …"
+_PLACE_FORMS = "each a location or pytest_kdelve.at(location, text, locals=…)"
+_FEWEST_PLACES = 2
 DECLARATIONS = (
     f"hits({_ARGUMENTS}): this test's requests must reach the place in the kube-apiserver.",
     f"not_hits({_NOT_ARGUMENTS}): this test's requests must not reach the place.",
+    f"hits_in_order({_ORDER_ARGUMENTS}): one request of this test's must reach these in order.",
 )
 
 
-def expectations(node: pytest.Item) -> list[Expectation]:
+def startup(wanted: Iterable[Expectation | OrderExpectation]) -> Iterator[Expectation]:
+    """Yield the expectations that start-up code must fulfil."""
+    for each in wanted:
+        if isinstance(each, Expectation) and each.during == "startup":
+            yield each
+
+
+def expectations(node: pytest.Item) -> list[Expectation | OrderExpectation]:
     """Return what the markers of a test expect, in the order in which they are written.
 
     Raises ``UsageError`` for a marker with wrong arguments.
@@ -49,12 +62,12 @@ def problems(nodes: Iterable[pytest.Item | pytest.Collector]) -> Iterator[str]:
                 yield f"{node.nodeid}: {error}"
 
 
-def _read(node: pytest.Item) -> Iterator[Expectation]:
+def _read(node: pytest.Item) -> Iterator[Expectation | OrderExpectation]:
     # pytest gives the closest first, and of several on one function the lowest.
     for mark in reversed(list(node.iter_markers())):
-        if mark.name in {"hits", "not_hits"}:
+        if mark.name in _READERS:
             try:
-                yield _expectation(mark)
+                yield _READERS[mark.name](mark)
             except (LocationError, UsageError) as error:
                 raise UsageError(f"@pytest.mark.{_text(mark)}: {error}") from error
 
@@ -76,6 +89,31 @@ def _expectation(mark: pytest.Mark) -> Expectation:
     if is_not:
         bound.arguments["count"] = 0
     return _hits(*bound.args, **bound.kwargs)
+
+
+def _order(mark: pytest.Mark) -> OrderExpectation:
+    if mark.kwargs:
+        problem = f"it takes places, and no {', '.join(mark.kwargs)}"
+        raise UsageError(f"{problem}; write hits_in_order({_ORDER_ARGUMENTS}), {_PLACE_FORMS}")
+    if len(mark.args) < _FEWEST_PLACES:
+        problem = "at least two places have an order"
+        raise UsageError(f"{problem}; write hits_in_order({_ORDER_ARGUMENTS}), {_PLACE_FORMS}")
+    return OrderExpectation(tuple(map(_step, mark.args)))
+
+
+def _step(place: object) -> Expectation:
+    if isinstance(place, str):
+        return _hits(place)
+    if not isinstance(place, Step):
+        raise UsageError(f"{place!r} is no place; write {_PLACE_FORMS}")
+    return _hits(place.location, at=place.at, locals=place.locals)
+
+
+_READERS: Mapping[str, Callable[[pytest.Mark], Expectation | OrderExpectation]] = {
+    "hits": _expectation,
+    "not_hits": _expectation,
+    "hits_in_order": _order,
+}
 
 
 def _hits(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_kdelve.hits.expectations import Expectation
+from pytest_kdelve.hits.order import OrderExpectation
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.options import Settings
 
@@ -15,6 +16,6 @@ STARTUP = pytest.StashKey[list[Expectation]]()
 #: Of the configuration: what was debugged, in words; with pytest-xdist, in all its workers.
 RAN = pytest.StashKey[list[str]]()
 #: Of a test: what its markers say.
-EXPECTATIONS = pytest.StashKey[list[Expectation]]()
+EXPECTATIONS = pytest.StashKey[list[Expectation | OrderExpectation]]()
 #: Of a test that runs: its expectations with what was recorded.
 EXPECTING = pytest.StashKey[Expecting]()

@@ -23,3 +23,24 @@ _SECRETS = re.compile(
 def redact(text: str) -> str:
     """Return ``text`` with tokens, credentials of Authorization headers and keys blotted out."""
     return _SECRETS.sub(lambda found: f"{found['header'] or found['scheme'] or ''}{BLOT}", text)
+
+
+def redact_value(value: object) -> object:
+    """Return a value with the texts in its lists, tuples and dicts redacted, at any depth."""
+    if isinstance(value, str):
+        redacted = redact(value)
+        return value if redacted == value else redacted
+    if isinstance(value, bytes):
+        text = value.decode("latin-1")
+        return value if redact(text) == text else redact(text).encode("latin-1")
+    if isinstance(value, dict):
+        return {key: _redact_item(key, item) for key, item in value.items()}
+    if type(value) in {list, tuple}:
+        return type(value)(map(redact_value, value))  # type: ignore[call-arg,call-overload]
+    return value
+
+
+def _redact_item(key: object, item: object) -> object:
+    # The credentials of a header by themselves need not look like any.
+    is_header = isinstance(key, str) and key.lower() == "authorization"
+    return BLOT if is_header and item else redact_value(item)

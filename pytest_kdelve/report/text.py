@@ -2,149 +2,151 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.report.redact import redact
+from pytest_kdelve.hits.expectations import Outcome
+from pytest_kdelve.report import order
+from pytest_kdelve.report.phrases import (
+    MOST,
+    conditions,
+    is_of_test,
+    more,
+    number,
+    place_lines,
+    together,
+    who,
+)
+from pytest_kdelve.report.progress import lines_of_progress
+from pytest_kdelve.report.values import Compare, actual_text, expected_text, lines_of_difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from pytest_kdelve.hits.expectations import Difference, Expectation, Outcome
+    from pytest_kdelve.delve.locations import Location, Place
+    from pytest_kdelve.hits.expectations import Difference, Expectation
     from pytest_kdelve.hits.model import Hit
+    from pytest_kdelve.hits.order import OrderOutcome
     from pytest_kdelve.hits.requests import Exchange
 
-_MOST_HITS = 5
-_MOST_CHARACTERS = 300
+#: Gives the lines that say where the text of a numbered location is now, if it is elsewhere.
+Moved = Callable[["Location", "Place"], Sequence[str]]
 
 
-def explain(outcomes: Sequence[Outcome], exchanges: Sequence[Exchange]) -> str:
+def explain(
+    outcomes: Sequence[Outcome | OrderOutcome],
+    exchanges: Sequence[Exchange],
+    *,
+    compare: Compare = lambda _expected, _actual: (),
+    moved: Moved = lambda _location, _place: (),
+) -> str:
     """Return why a test's expectations are not fulfilled, as lines for the terminal."""
     lines: list[str] = []
     for outcome in outcomes:
-        lines += [*_explain_one(outcome), ""]
+        if isinstance(outcome, Outcome):
+            lines += [*_explain(outcome, compare, moved), ""]
+        else:
+            lines += [*order.explain(outcome, compare, moved), ""]
     if exchanges:
-        lines += ["This test's requests:", *(f"    {exchange}" for exchange in exchanges)]
-    elif any(_is_of_test(outcome.expectation) for outcome in outcomes):
+        lines += ["This test's requests:", *(f"    {each}" for each in together(exchanges))]
+    elif any(map(_needs_requests, outcomes)):
         lines.append("This test made no request through `api` or `kube_client`.")
-    return "\n".join(lines).rstrip("\n")
+    return "\n".join(line.rstrip() for line in lines).rstrip("\n")
 
 
-def _explain_one(outcome: Outcome) -> Iterable[str]:
+def _needs_requests(outcome: Outcome | OrderOutcome) -> bool:
+    return not isinstance(outcome, Outcome) or is_of_test(outcome.expectation)
+
+
+def _explain(outcome: Outcome, compare: Compare, moved: Moved) -> Iterator[str]:
     expectation, place = outcome.expectation, outcome.place
     yield f"Expected {_expected(expectation)}, but {_found(outcome)}:"
     yield f"  {expectation.location}"
-    yield from (f"    {condition}" for condition in _conditions(expectation))
-    yield f"  is {place} in {place.function}"
-    yield from (f"    {line}" for line in place.excerpt())
-    yield from _seen(outcome)
+    yield from (f"    {condition}" for condition in conditions(expectation))
+    yield from place_lines(place, "  ")
+    yield from (f"  {line}" for line in _seen(outcome, compare))
+    yield from (f"  {line}" for line in moved(expectation.location, place))
 
 
 def _found(outcome: Outcome) -> str:
+    if outcome.switched_off:
+        return "that cannot be judged"
     if outcome.undecided:
-        return f"{_number(outcome.undecided)} could not be compared"
-    number = _number(len(outcome.matched)) if outcome.matched else "none"
-    return f"there was {number}" if len(outcome.matched) <= 1 else f"there were {number}"
+        return f"{number(outcome.undecided)} could not be compared"
+    found = number(len(outcome.matched)) if outcome.matched else "none"
+    return f"there was {found}" if len(outcome.matched) <= 1 else f"there were {found}"
 
 
 def _expected(expectation: Expectation) -> str:
     count = expectation.count
     if count is None:
-        number = "at least 1 hit"
+        wanted = "at least 1 hit"
     elif len(count) > 1:
-        number = f"{count[0]} to {_number(count[-1])}"
+        wanted = f"{count[0]} to {number(count[-1])}"
     else:
-        number = f"exactly {_number(count[0])}" if count[0] else "no hit"
-    return f"{number} {_whose(expectation)}"
+        wanted = f"exactly {number(count[0])}" if count[0] else "no hit"
+    return f"{wanted} {_whose(expectation)}"
 
 
 def _whose(expectation: Expectation) -> str:
     if expectation.during == "startup":
         return "during start-up"
-    return "by this test's requests" if _is_of_test(expectation) else "by anyone"
+    return "by this test's requests" if is_of_test(expectation) else "by anyone"
 
 
-def _is_of_test(expectation: Expectation) -> bool:
-    return expectation.by == "test" and expectation.during == "test"
-
-
-def _conditions(expectation: Expectation) -> Iterable[str]:
-    if expectation.when:
-        yield f"when {expectation.when}"
-    for name, value in expectation.locals.items():
-        yield f"with {name} {_relation(value)}"
-
-
-def _relation(expected: object) -> str:
-    if isinstance(expected, re.Pattern):
-        return f"matching {expected_text(expected)}"
-    return expected_text(expected) if callable(expected) else f"== {expected_text(expected)}"
-
-
-def _seen(outcome: Outcome) -> Iterable[str]:
+def _seen(outcome: Outcome, compare: Compare) -> Iterator[str]:
     matched, rejected = outcome.matched, outcome.rejected
+    if outcome.switched_off:
+        yield f"Its breakpoint was {outcome.switched_off}"
     if matched:
-        yield f"  {_number(len(matched))} as described:"
-        yield from (f"    {_who(hit)}" for hit in matched[:_MOST_HITS])
-        yield from _more(matched)
+        yield f"{number(len(matched))} as described:"
+        for hit in matched[:MOST]:
+            yield f"  {who(hit)}"
+            yield from (f"    {line}" for line in _values(outcome.expectation, hit))
+        yield from more(matched)
     if rejected:
-        yield f"  {_number(len(rejected))} with other values:"
-        for hit, differences in rejected[:_MOST_HITS]:
-            yield f"    {_who(hit)}"
-            yield from (f"      {line}" for d in differences for line in _difference(d))
-        yield from _more(rejected)
-    others = f"{_number(outcome.others_count)} by other requests or goroutines"
+        yield f"{number(len(rejected))} with other values:"
+        for hit, differences in rejected[:MOST]:
+            yield f"  {who(hit)}"
+            yield from (f"    {line}" for line in _differences(outcome, differences, compare))
+        yield from more(rejected)
+    yield from _others(outcome)
+    if outcome.progress and not matched and not rejected:
+        yield from lines_of_progress(outcome.progress)
+
+
+def _others(outcome: Outcome) -> Iterable[str]:
+    others = f"{number(outcome.others_count)} by other requests or goroutines"
     if outcome.unattributed_count:
         others += f", {outcome.unattributed_count} of which could not be attributed to a request"
-    if matched or rejected:
-        yield from [f"  Not counted: {others}."] if outcome.others_count else ()
-    else:
-        yield (
-            f"  Only others reached it: {others}."
-            if outcome.others_count
-            else "  Nothing reached it."
-        )
+    if outcome.matched or outcome.rejected:
+        return [f"Not counted: {others}."] if outcome.others_count else ()
+    when = " until then" if outcome.switched_off else ""
+    if outcome.others_count:
+        return [f"Only others reached it{when}: {others}."]
+    if outcome.others_uncounted:
+        passed_over = "requests of others are passed over in the server, and not counted"
+        return [f"Nothing of this test's reached it{when} ({passed_over})."]
+    return [f"Nothing reached it{when}."]
 
 
-def _more(hits: Sequence[object]) -> Iterable[str]:
-    if len(hits) > _MOST_HITS:
-        yield f"    … and {len(hits) - _MOST_HITS} more"
+def _values(expectation: Expectation, hit: Hit) -> Iterator[str]:
+    """Yield the values that the expectation does not say by itself."""
+    for expression, expected in expectation.locals.items():
+        if actual_text(hit.values[expression]) != expected_text(expected):
+            yield f"{expression} was {actual_text(hit.values[expression])}"
 
 
-def _difference(difference: Difference) -> Iterable[str]:
-    note = f": {difference.note}" if difference.note else ""
-    yield f"{difference.expression}{note}"
-    yield f"  expected {expected_text(difference.expected)}"
-    yield f"  was      {_shorten(repr(_compared(difference)))}"
+def _differences(
+    outcome: Outcome, differences: Sequence[Difference], compare: Compare
+) -> Iterator[str]:
+    for difference in differences:
+        if difference.expression != outcome.expectation.when or difference.expected is not True:
+            yield from lines_of_difference(difference, compare)
+        elif difference.note:
+            yield f"when {difference.expression}: {difference.note}"
+            yield f"  was      {actual_text(difference.actual)}"
+        else:
+            yield f"when {difference.expression} was {_truth(difference.actual)}"
 
 
-def _compared(difference: Difference) -> object:
-    """Return of a struct or a map what a dict was compared with, since the whole may be long."""
-    expected, actual = difference.expected, difference.actual
-    if not isinstance(expected, Mapping) or not isinstance(actual, Mapping):
-        return actual
-    shown = {key: actual[key] for key in expected if key in actual}
-    return shown or actual
-
-
-def _who(hit: Hit) -> str:
-    goroutine = f"goroutine {hit.goroutine}"
-    return f"{hit.request} ({goroutine})" if hit.request else goroutine
-
-
-def _number(count: int) -> str:
-    return "1 hit" if count == 1 else f"{count} hits"
-
-
-def expected_text(expected: object) -> str:
-    """Return an expected value as the test's author wrote it, as far as that can be known."""
-    if callable(expected):
-        return f"accepted by {getattr(expected, '__name__', repr(expected))}"
-    return _shorten(repr(expected))
-
-
-def _shorten(text: str) -> str:
-    # What is cut in its middle can no longer be told to be a secret.
-    text = redact(text)
-    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
+def _truth(value: object) -> str:
+    return "false" if value is False else actual_text(value)

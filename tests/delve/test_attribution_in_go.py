@@ -187,7 +187,7 @@ class TestConditions:
             target.get("/frame", f"{OWN}2")
             target.get("/frame", f"{OWN}3")
             target.recorder.settle()
-            coverage = target.recorder.coverage(subscription)
+            coverage = subscription.coverage
         own = [hit.request.audit_id for hit in hits if hit.request and hit.is_own]
         assert own == [f"{OWN}1", f"{OWN}2", f"{OWN}3"]
         can_catch = toolchain.delve >= (1, 26)
@@ -201,7 +201,7 @@ class TestConditions:
             with target.recording("// in the frame", by_anyone=True) as (anyones, subscription):
                 target.get("/frame", None)
                 target.get("/frame", f"{OTHERS}1")
-                assert not target.recorder.coverage(subscription).passes_others
+                assert not subscription.coverage.passes_others
         assert [hit.is_own for hit in own] == [True, False, False]
         assert len(anyones) == 2
 
@@ -235,7 +235,7 @@ class TestHotLines:
         target = start("noise")
         with target.recording("// hot") as (hits, subscription):
             assert target.get("/hot?number=3") == 200
-            assert not target.recorder.coverage(subscription).switched_off
+            assert not subscription.coverage.switched_off
         assert [hit.request and hit.request.path for hit in hits if hit.is_own] == ["/hot"]
         assert len(hits) > 1
 
@@ -245,17 +245,16 @@ class TestHotLines:
         monkeypatch.setattr(budget, "BURST", 200)
         target = start("noise")
         with target.recording("// hot") as (hits, subscription):
-            coverage = target.recorder.coverage
-            assert poll(lambda: coverage(subscription).switched_off != "", timeout=LONG)
-            switched_off = coverage(subscription).switched_off
+            assert poll(lambda: subscription.coverage.switched_off != "", timeout=LONG)
+            switched_off = subscription.coverage.switched_off
             count = len(hits)
             assert target.get("/hot?number=3") == 200
             target.recorder.settle()
             assert len(hits) == count
             with target.recording("// hot") as (again, later):
                 again.wait(1, timeout=LONG)
-                assert coverage(later).switched_off == ""
-                assert coverage(subscription).switched_off == switched_off
+                assert later.coverage.switched_off == ""
+                assert subscription.coverage.switched_off == switched_off
         assert re.fullmatch(
             rf"switched off after {count} hits of others in \d+\.\d s", switched_off
         )

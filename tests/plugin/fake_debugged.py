@@ -1,11 +1,14 @@
 """A debugged kube-apiserver that needs neither Delve nor a kube-apiserver.
 
-``GET /reach/FILE?NAME=VALUE`` reaches FILE with these values. ``/others/FILE`` does so on behalf
-of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` after it.
+``GET /reach/FILE/FILE?NAME=VALUE`` reaches these files in this order, with these values.
+``/others/FILE`` does so on behalf of somebody else, ``/die`` ends the server instead of answering,
+``/die-later`` after it.
 """
 
 from __future__ import annotations
 
+import json
+import zlib
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +29,7 @@ from pytest_kdelve.errors import (
     ProcessExitedError,
     TargetExitedError,
 )
-from pytest_kdelve.hits.breakpoints import Coverage
+from pytest_kdelve.hits.bodies import Body, Exit
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.model import Request
 from pytest_kdelve.plugin.debugged import Watched
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.hits.breakpoints import Subscription
     from pytest_kdelve.hits.expectations import Expectation
 
+INNER = "handlers.getResourceHandler.func1"
 DEATH = "kube-apiserver ended with status 2\n  last lines of its log:\n    panic: Bearer aB1.cD2"
 
 #: Of an apiserver in which there is nothing but one namespace.
@@ -48,6 +52,23 @@ EMPTY = {
     "GET /api": Answer(body={"versions": []}),
     "GET /apis": Answer(body={"groups": []}),
 }
+
+
+def _values(query: str) -> dict[str, object]:
+    """Return the values of a query, of which those that begin with a bracket are JSON."""
+    return {
+        name: json.loads(value) if value[0] in "[{" else value for name, value in parse_qsl(query)
+    }
+
+
+def _in_source(location: Location) -> Place:
+    """Resolve a place in a source file of the working folder."""
+    file = Path("source.go").absolute()
+    lines = file.read_text().splitlines()
+    line = location.line or next(n for n, text in enumerate(lines, 1) if location.at in text)  # type: ignore[operator]
+    if not lines[line - 1].strip():
+        raise LocationError(f"{location}: line {line} has no statement")
+    return Place(f"/src/{file.name}", line, "handlers.get", (line,), str(file))
 
 
 class FakeRecorder:
@@ -60,13 +81,18 @@ class FakeRecorder:
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
-        self.covered = Coverage()
 
     def resolve(self, location: Location) -> Place:
         self.settle()
         if location.name == "missing.go":
             raise LocationError(f"{location}: the binary has no source file of this name")
-        return Place(f"/src/{location.name}", location.line or 1, "handlers.get", (1,))
+        line = location.line or 1
+        if location.name == "source.go":
+            return _in_source(location)
+        if location.name == "inner.go":
+            return Place("/src/inner.go", line, INNER, (line,))
+        pc = zlib.crc32(f"{location.name}:{line}".encode())
+        return Place(f"/src/{location.name}", line, "handlers.get", (pc,))
 
     def add(self, subscriptions: Sequence[Subscription]) -> None:
         self.subscriptions += subscriptions
@@ -89,9 +115,6 @@ class FakeRecorder:
             raise
         self.remove(subscriptions)
 
-    def coverage(self, _subscription: Subscription) -> Coverage:
-        return self.covered
-
     def settle(self) -> None:
         self.check()
 
@@ -99,8 +122,10 @@ class FakeRecorder:
         if self.ended:
             raise self.ended
 
-    def reach(self, file: str, values: Mapping[str, object], audit_id: str) -> None:
-        for one in self.subscriptions:
+    def reach(
+        self, file: str, values: Mapping[str, object], audit_id: str, path: str = ""
+    ) -> None:
+        for one in tuple(self.subscriptions):
             if one.place.file == f"/src/{file}":
                 missing = dict.fromkeys(one.expressions, Unreadable("could not find symbol"))
                 one.sink(
@@ -108,10 +133,21 @@ class FakeRecorder:
                         file=one.place.file,
                         values={**missing, **values},
                         is_own=one.owns(audit_id),
-                        request=Request("GET", f"/reach/{file}", audit_id),
+                        request=Request("GET", path or f"/reach/{file}", audit_id),
                         time=datetime.now(UTC),
                     )
                 )
+
+
+class FakeBodies:
+    """Of inner.go: it is in a function that is entered at entry.go, and left at exit.go."""
+
+    def around(self, place: Place) -> Sequence[Body]:
+        if place.file != "/src/inner.go":
+            return ()
+        entry = Place("/src/entry.go", 60, INNER, (60,))
+        left = Place("/src/exit.go", 69, entry.function, (69,))
+        return [Body(entry, (Exit(left, is_after=True),))]
 
 
 class FakeDebugged(FakeApiserver):
@@ -129,6 +165,7 @@ class FakeDebugged(FakeApiserver):
         super().__init__()
         self.answers |= EMPTY
         self.recorder = FakeRecorder()
+        self.bodies = FakeBodies()
         files = certificates.create(folder)
         self.credentials = Credentials(
             name="kdelve",
@@ -152,7 +189,8 @@ class FakeDebugged(FakeApiserver):
             return Answer(200 if verb == "die-later" else 0)
         if verb in {"reach", "others"}:
             audit_id = headers["Audit-ID"] if verb == "reach" else "somebody-1"
-            self.recorder.reach(rest[0], dict(parse_qsl(parts.query)), audit_id)
+            for file in rest:
+                self.recorder.reach(file, _values(parts.query), audit_id, parts.path)
         return super().respond(method, path, headers, body)
 
     def watch(self, expectation: Expectation) -> Watched:

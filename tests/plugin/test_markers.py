@@ -132,13 +132,17 @@ RIGHT = [
     "hits('a.go:1', during='startup', locals=None)",
     "not_hits('a.go:1', locals={'name': None}, timeout=1)",
     "hits(location='a.go:1')",
+    "hits_in_order('a.go:1', 'handlers.getResourceHandler')",
+    "hits_in_order(at('a.go', 'x', locals={'n': 1}), 'a.go:1', at('b.go:2', locals={'n': 2}))",
 ]
 
 
 @pytest.mark.usefixtures("no_process")
 def test_right_markers_are_collected(pytester: pytest.Pytester) -> None:
     marks = "".join(f"@pytest.mark.{mark}\n" for mark in RIGHT)
-    pytester.makepyfile(f"import pytest, re\n\n{marks}def test_one(api):\n    pass\n")
+    pytester.makepyfile(
+        f"import pytest, re\nfrom pytest_kdelve import at\n\n{marks}def test_one(api):\n    pass\n"
+    )
     result = pytester.runpytest("--collect-only", "--strict-markers")
     assert result.ret == pytest.ExitCode.OK
     assert "1 test collected" in said(result)
@@ -265,5 +269,6 @@ def test_markers_are_documented(pytester: pytest.Pytester) -> None:
         [
             f"@pytest.mark.hits({ARGUMENTS}): *must reach the place*",
             "@pytest.mark.not_hits(location, [*], at=None, locals=None, when=None, *must not*",
+            "@pytest.mark.hits_in_order(first, second, …): one request of this test's must*",
         ]
     )

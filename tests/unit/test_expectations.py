@@ -199,6 +199,22 @@ def test_when_filters_hits(held: object, *, fulfilled: bool, never_fulfilled: bo
     assert judge(never, PLACE, [hit], others_count=0).is_fulfilled is never_fulfilled
 
 
+@pytest.mark.parametrize(
+    ("count", "number", "fulfilled"),
+    [(None, 1, True), (None, 0, False), (range(1), 0, False), (range(1, 2), 1, False)],
+)
+def test_what_was_not_recorded_to_the_end(
+    count: range | None, number: int, *, fulfilled: bool
+) -> None:
+    """At least once stays true, whatever happened after the breakpoint was switched off."""
+    hits = [make_hit()] * number
+    wanted = expect(count=count)
+    outcome = judge(wanted, PLACE, hits, others_count=500, switched_off="switched off")
+    assert outcome.is_fulfilled is fulfilled
+    if count and number in count:
+        assert judge(wanted, PLACE, hits, others_count=500).is_fulfilled
+
+
 def test_hits_of_others_are_kept_apart() -> None:
     outcome = judge(expect(), PLACE, [], others_count=4)
     assert not outcome.is_fulfilled

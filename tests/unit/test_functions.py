@@ -125,3 +125,23 @@ def test_a_closure_is_inside_of_its_function() -> None:
     assert functions.is_inside("main.run.func1", "main.run")
     assert functions.is_inside("main.run-range1", "main.run")
     assert not functions.is_inside("main.runs", "main.run")
+
+
+@pytest.mark.parametrize(
+    ("function", "outer"),
+    [
+        ("main.main", []),
+        ("a/handlers.create.func1", ["a/handlers.create"]),
+        (
+            "a/handlers.create.func1.2.3",
+            ["a/handlers.create.func1.2", "a/handlers.create.func1", "a/handlers.create"],
+        ),
+        ("main.(*T).M.func1", ["main.(*T).M"]),
+        ("main.Map[go.shape.int].func1", ["main.Map[go.shape.int]"]),
+        ("main.main.func1-range2", ["main.main.func1", "main.main"]),
+        ("main.init.0.func1", ["main.init.0"]),
+        ("main.init.0", []),
+    ],
+)
+def test_the_functions_that_one_is_written_inside_of(function: str, outer: list[str]) -> None:
+    assert functions.around(function) == [function, *outer]

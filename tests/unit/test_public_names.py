@@ -69,4 +69,4 @@ def test_the_names_are_these() -> None:
         "test",
     }
     assert set(testing.__all__) == {"Call", "FakeConnection", "FakeDelve"}
-    assert not hasattr(pytest_kdelve, "__all__")
+    assert pytest_kdelve.__all__ == ["at"]

@@ -13,7 +13,8 @@ from pytest_kdelve.delve.values import Incomplete, Unreadable
 from pytest_kdelve.errors import RPCError, TargetExitedError
 from pytest_kdelve.hits import budget
 from pytest_kdelve.hits import recorder as module
-from pytest_kdelve.hits.breakpoints import Coverage, Subscription
+from pytest_kdelve.hits.breakpoints import Subscription
+from pytest_kdelve.hits.collected import Coverage
 from pytest_kdelve.hits.model import Attribution, Hit, Request
 from pytest_kdelve.hits.recorder import Recorder
 from tests.unit.fake_delve import (
@@ -295,7 +296,7 @@ class TestCondition:
         assert fake.breakpoint.cond == ""
         self.hit_in_frame(fake, audit_id)
         assert fake.breakpoint.cond == self.OWN_ONES
-        assert fake.recorder.coverage(subscriber.subscription) == Coverage(passes_others=True)
+        assert subscriber.subscription.coverage == Coverage(passes_others=True)
 
     def test_it_outlives_the_breakpoint(self, fake: Fake) -> None:
         first, second = Subscriber(1), Subscriber(1)
@@ -310,7 +311,7 @@ class TestCondition:
         fake.add(subscriber)
         fake.hit(1)
         assert fake.breakpoint.cond == ""
-        assert fake.recorder.coverage(subscriber.subscription) == Coverage()
+        assert subscriber.subscription.coverage == Coverage()
 
     def test_there_is_none_for_as_long_as_somebody_wants_all(self, fake: Fake) -> None:
         own, all_ = Subscriber(1), Subscriber(1, by_anyone=True)
@@ -321,7 +322,7 @@ class TestCondition:
         assert fake.breakpoint.cond == self.OWN_ONES
         fake.add(all_)
         assert fake.breakpoint.cond == ""
-        assert fake.recorder.coverage(own.subscription).passes_others, "it did for a while"
+        assert own.subscription.coverage.passes_others, "it did for a while"
 
     def test_there_is_none_where_delve_cannot_catch_errors(self, fake: Fake) -> None:
         fake.client.can_catch = False
@@ -344,7 +345,7 @@ class TestHotLine:
         fake.loop.stopped(*(fake.client.stop(1, goroutine=number) for number in range(1, 6)))
         assert len(subscriber.hits) == 5
         assert fake.client.breakpoints == {}
-        switched_off = fake.recorder.coverage(subscriber.subscription).switched_off
+        switched_off = subscriber.subscription.coverage.switched_off
         assert switched_off == "switched off after 4 hits of others in 0.0 s"
         fake.remove(subscriber)
         assert fake.client.breakpoints == {}
@@ -354,7 +355,7 @@ class TestHotLine:
         fake.add(subscriber)
         for _ in range(10):
             fake.hit(1, OWN)
-        assert fake.recorder.coverage(subscriber.subscription).switched_off == ""
+        assert subscriber.subscription.coverage.switched_off == ""
         assert len(subscriber.hits) == 10
 
     def test_who_comes_later_has_it_set_again(self, fake: Fake) -> None:
@@ -365,8 +366,8 @@ class TestHotLine:
         fake.add(second)
         fake.hit(1, OWN)
         assert [hit.is_own for hit in second.hits] == [True]
-        assert fake.recorder.coverage(second.subscription).switched_off == ""
-        assert fake.recorder.coverage(first.subscription).switched_off
+        assert second.subscription.coverage.switched_off == ""
+        assert first.subscription.coverage.switched_off
         fake.remove(first, second)
         assert fake.client.breakpoints == {}
 

@@ -14,7 +14,7 @@ from pytest_kdelve.delve.values import Constant, Unreadable
 from pytest_kdelve.hits.expectations import judge
 from pytest_kdelve.hits.model import Hit, Request
 from pytest_kdelve.hits.requests import Exchange
-from pytest_kdelve.report.text import expected_text, explain
+from pytest_kdelve.report.text import explain
 from tests.unit.builders import expect, make_hit
 
 EXCHANGES = [Exchange("GET", "/api", "200 OK"), Exchange("POST", "/apis", "ReadTimeout")]
@@ -36,12 +36,21 @@ def explained(place: Place) -> Explain:
         hits: Sequence[Hit] = (),
         *,
         others: int = 0,
+        others_uncounted: bool = False,
+        switched_off: str = "",
         exchanges: Sequence[Exchange] = EXCHANGES,
         **changes: object,
     ) -> str:
         location = Location.parse("handlers/get.go", "getter(ctx")
         wanted = expect(location=location, **changes)
-        outcome = judge(wanted, place, hits, others_count=others)
+        outcome = judge(
+            wanted,
+            place,
+            hits,
+            others_count=others,
+            others_uncounted=others_uncounted,
+            switched_off=switched_off,
+        )
         assert not outcome.is_fulfilled
         text = explain([outcome], exchanges)
         return text.replace(f"{Path(place.file).parent}/", "")
@@ -58,7 +67,7 @@ def test_never_reached(explained: Explain) -> None:
         Expected at least 1 hit by this test's requests, but there was none:
           handlers/get.go at 'getter(ctx'
           is get.go:4 in handlers.get
-              2 | 
+              2 |
               3 | func get() {
             > 4 |     getter(ctx, name, req)
               5 | }
@@ -67,7 +76,7 @@ def test_never_reached(explained: Explain) -> None:
         This test's requests:
             GET /api -> 200 OK
             POST /apis -> ReadTimeout
-    """)  # noqa: W291 - an empty line of the source
+    """)
 
 
 def test_reached_with_other_values(explained: Explain) -> None:
@@ -93,7 +102,7 @@ def test_reached_with_other_values(explained: Explain) -> None:
             with verdict accepted by <lambda>
             with reason matching re.compile('RBAC')
           is get.go:4 in handlers.get
-              2 | 
+              2 |
               3 | func get() {
             > 4 |     getter(ctx, name, req)
               5 | }
@@ -116,7 +125,7 @@ def test_reached_with_other_values(explained: Explain) -> None:
         This test's requests:
             GET /api -> 200 OK
             POST /apis -> ReadTimeout
-    """)  # noqa: W291
+    """)
 
 
 def test_only_hits_of_others(explained: Explain) -> None:
@@ -124,7 +133,7 @@ def test_only_hits_of_others(explained: Explain) -> None:
         Expected at least 1 hit by this test's requests, but there was none:
           handlers/get.go at 'getter(ctx'
           is get.go:4 in handlers.get
-              2 | 
+              2 |
               3 | func get() {
             > 4 |     getter(ctx, name, req)
               5 | }
@@ -132,7 +141,7 @@ def test_only_hits_of_others(explained: Explain) -> None:
 
         This test's requests:
             GET /api -> 200 OK
-    """)  # noqa: W291
+    """)
 
 
 def test_too_many(explained: Explain) -> None:
@@ -141,7 +150,7 @@ def test_too_many(explained: Explain) -> None:
         Expected 1 to 2 hits by this test's requests, but there were 7 hits:
           handlers/get.go at 'getter(ctx'
           is get.go:4 in handlers.get
-              2 | 
+              2 |
               3 | func get() {
             > 4 |     getter(ctx, name, req)
               5 | }
@@ -155,7 +164,7 @@ def test_too_many(explained: Explain) -> None:
 
         This test's requests:
             GET /api -> 200 OK
-    """)  # noqa: W291
+    """)
 
 
 def test_too_few(explained: Explain) -> None:
@@ -184,18 +193,16 @@ def test_a_condition(explained: Explain) -> None:
             when name == "a"
             with name == 'b'
           is get.go:4 in handlers.get
-              2 | 
+              2 |
               3 | func get() {
             > 4 |     getter(ctx, name, req)
               5 | }
           1 hit with other values:
             GET /api (goroutine 7)
-              name == "a"
-                expected True
-                was      False
+              when name == "a" was false
 
         This test made no request through `api` or `kube_client`.
-    """)  # noqa: W291
+    """)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +215,82 @@ def test_where_requests_do_not_matter_none_are_missed(
     said = explained(exchanges=[], **changes)
     assert said.startswith(f"Expected at least 1 hit {whose}, but there was none:\n")
     assert said.endswith("\n  Nothing reached it.")
+
+
+def test_others_that_are_passed_over_may_have_reached_it(explained: Explain) -> None:
+    said = explained(others_uncounted=True)
+    assert "\n  Nothing reached it" not in said
+    assert (
+        "\n  Nothing of this test's reached it (requests of others are passed over in the server, "
+        "and not counted).\n\n"
+    ) in said
+
+
+HOT = "switched off after 500 hits of others in 2 s; give it a condition"
+
+
+def test_a_breakpoint_that_was_switched_off(explained: Explain) -> None:
+    """What happened afterwards is not known."""
+    assert explained(others=500, switched_off=HOT, exchanges=[]) == text("""
+        Expected at least 1 hit by this test's requests, but that cannot be judged:
+          handlers/get.go at 'getter(ctx'
+          is get.go:4 in handlers.get
+              2 |
+              3 | func get() {
+            > 4 |     getter(ctx, name, req)
+              5 | }
+          Its breakpoint was switched off after 500 hits of others in 2 s; give it a condition
+          Only others reached it until then: 500 hits by other requests or goroutines.
+
+        This test made no request through `api` or `kube_client`.
+    """)
+    assert "\n  Nothing reached it until then.\n" in explained(switched_off=HOT)
+
+
+def test_what_a_hit_held_that_must_not_be(explained: Explain) -> None:
+    """A value that the expectation says itself is not repeated."""
+    hit = make_hit(values={"name": "kubernetes", "namespace": "default", "ok": None})
+    wanted = {"name": re.compile("kube"), "namespace": "default", "ok": lambda value: not value}
+    said = explained([hit], locals=wanted, count=range(1))
+    assert said.startswith("Expected no hit by this test's requests, but there was 1 hit:\n")
+    assert text("""
+          1 hit as described:
+            GET /api (goroutine 7)
+              name was 'kubernetes'
+              ok was None (nil)
+
+        This test's requests:
+    """) in text(said)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (
+            Unreadable("nil pointer"),
+            """
+            when x > 1: it could not be evaluated
+              was      (unreadable: nil pointer)
+            """,
+        ),
+        (3, "when x > 1 was 3"),
+    ],
+)
+def test_a_condition_without_a_truth_value(explained: Explain, held: object, said: str) -> None:
+    lines = dedent(said).strip().splitlines()
+    expected = "\n".join(f"      {line}" for line in lines)
+    assert f"(goroutine 7)\n{expected}\n\n" in explained(
+        [make_hit(values={"x > 1": held})], when="x > 1"
+    )
+
+
+def test_requests_that_are_alike_are_counted(explained: Explain) -> None:
+    """Those in a row, so that the order is kept."""
+    first, second = EXCHANGES
+    said = explained(exchanges=[first, first, second, first])
+    assert said.endswith(
+        "\n    GET /api -> 200 OK (2 times)\n    POST /apis -> ReadTimeout\n    GET /api -> 200 OK"
+    )
 
 
 def test_several_expectations(place: Place) -> None:
@@ -232,15 +315,3 @@ def test_a_secret_is_blotted_out_before_it_is_cut(explained: Explain) -> None:
     said = explained([make_hit(values={"name": key})], locals={"name": "x"})
     assert "was      '(redacted)'\n" in said
     assert said.endswith("POST /apis -> ReadTimeout")
-
-
-@pytest.mark.parametrize(
-    ("expected", "said"),
-    [
-        (re.compile("a|b", re.IGNORECASE), "re.compile('a|b', re.IGNORECASE)"),
-        (len, "accepted by len"),
-        ({"a": None}, "{'a': None}"),
-    ],
-)
-def test_expected_values_are_said_as_they_were_written(expected: object, said: str) -> None:
-    assert expected_text(expected) == said

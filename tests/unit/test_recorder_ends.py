@@ -1,0 +1,51 @@
+"""Subscriptions that end by themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.test_recorder import Fake, Subscriber
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> Fake:
+    return Fake(monkeypatch)
+
+
+class Sated(Subscriber):
+    """It wants one hit."""
+
+    def __init__(self, *pcs: int) -> None:
+        super().__init__(*pcs)
+        self.subscription = replace(self.subscription, wants_more=lambda: not self.hits)
+
+
+def test_a_subscription_ends_when_it_wants_no_more(fake: Fake) -> None:
+    """With all its breakpoints; to remove it afterwards is no error."""
+    sated = Sated(1, 2)
+    fake.add(sated)
+    fake.hit(1)
+    assert len(sated.hits) == 1
+    assert fake.client.breakpoints == {}
+    fake.remove(sated)
+
+
+def test_others_at_its_address_go_on(fake: Fake) -> None:
+    sated, other = Sated(1), Subscriber(1)
+    fake.add(sated, other)
+    fake.hit(1)
+    fake.hit(1)
+    assert len(sated.hits) == 1
+    assert len(other.hits) == 2
+
+
+def test_several_goroutines_stop_at_once_where_it_ends(fake: Fake) -> None:
+    """The second one is none of its any more."""
+    sated = Sated(1)
+    fake.add(sated)
+    fake.goroutine("kdelve-1")
+    fake.loop.stopped(fake.client.stop(1), fake.client.stop(1, goroutine=8))
+    assert len(sated.hits) == 1
+    assert fake.client.breakpoints == {}
