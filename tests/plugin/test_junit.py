@@ -85,7 +85,7 @@ def test_each_hit_is_a_property(faked: pytest.Pytester) -> None:
         "test_fails": one,
         "test_errors": one,
         "test_startup": [("kdelve_hit", f"{PLACE} with name == 'etcd'")],
-        "test_anyone": [("kdelve_hit", f"{PLACE} by GET /others/a.go")],
+        "test_anyone": [("kdelve_hit", f"/src/a.go:74 {FUNCTION} by GET /others/a.go")],
         "test_none": [],
         "test_plain": [],
     }
