@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 #: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
 #: own choice needs a default route, which a machine without a network lacks.
 _ADVERTISED = "192.0.2.1"
+#: A paused server must find its requests alive; the default of a minute is over soon.
+_REQUEST_TIMEOUT = "24h"
 
 
 def arguments(
@@ -37,5 +39,6 @@ def arguments(
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--authorization-mode=RBAC",
+        f"--request-timeout={_REQUEST_TIMEOUT}",
         *extra,
     ]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin import markers, options
+from pytest_kdelve.plugin import markers, options, pausing
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
     _kdelve_expectations,
+    _kdelve_pauses,
     _kdelve_requests,
     api,
     apiserver,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = [
     "_kdelve_debugged",
     "_kdelve_expectations",
+    "_kdelve_pauses",
     "_kdelve_requests",
     "api",
     "apiserver",
@@ -54,6 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
+    config.pluginmanager.register(pausing.Hooks(), "kdelve-pausing")
     for declaration in markers.DECLARATIONS:
         config.addinivalue_line("markers", declaration)
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_kdelve.controlplane.environment import ControlPlane
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
+from pytest_kdelve.hits.clock import Clock
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder, Subscription
 
@@ -44,6 +45,7 @@ class Debugged:
         self._resources = ExitStack()
         self._startup: dict[int, Watched | LocationError] = {}
         self._startup_expectations = tuple(startup)
+        self.clock = Clock()
         self.recorder: Recorder
         self.credentials: Credentials
         self.version = ""

@@ -21,6 +21,7 @@ from pytest_kdelve.errors import (
     ProcessExitedError,
     TargetExitedError,
 )
+from pytest_kdelve.hits.clock import Clock
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.model import Request
 from pytest_kdelve.plugin.debugged import Watched
@@ -97,6 +98,7 @@ class FakeDebugged(FakeApiserver):
 
     def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:
         super().__init__()
+        self.clock = Clock()
         self.recorder = FakeRecorder()
         files = certificates.create(folder)
         self.credentials = Credentials(
