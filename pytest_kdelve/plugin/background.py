@@ -132,4 +132,4 @@ def _unseen(answer: Answer[requests.Response], deadline: float) -> list[str]:
         return [f"{answer.text} had no answer when the test was over"]
     if error is None or was_asked_for:
         return []
-    return [f"{answer.text} failed: {type(error).__name__}: {error}"]
+    return [f"{answer.text} failed with {type(error).__name__}; ask for its result()"]

@@ -155,8 +155,11 @@ def api(
     session = http.ApiSession(debugged.url, debugged.credentials, _kdelve_requests, debugged.clock)
     with session:
         yield session
-        for problem in session.background.close(_LAST_ANSWER):
-            warnings.warn(pytest.PytestWarning(f"api.background: {redact(problem)}"), stacklevel=1)
+        # A fixture may have left the server standing, so that no answer could come.
+        _kdelve_pauses.end()
+        if unseen := session.background.close(_LAST_ANSWER):
+            text = redact("\n  ".join(["what nobody asked for in api.background:", *unseen]))
+            warnings.warn(pytest.PytestWarning(text), stacklevel=1)
 
 
 @pytest.fixture

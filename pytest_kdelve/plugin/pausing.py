@@ -76,6 +76,7 @@ class Pauses:
         self._item = item
         self._clock = clock
         self._pauses: list[Pause] = []
+        self._said: list[str] = []
 
     def add(self, pause: Pause) -> Pause:
         """Take a pause, and return it."""
@@ -93,16 +94,22 @@ class Pauses:
         if timer and not self._clock.is_standing:
             timer.go_on()
 
-    def close(self) -> str:
-        """End all pauses, and return what is to be said of those that held the server."""
-        said = [pause.forgotten() for pause in self._pauses if pause.is_holding]
+    def end(self) -> None:
+        """End all pauses; what is to be said of those that held the server is kept."""
         # Those that hold come last: the server need not be stopped for the others.
         for pause in sorted(self._pauses, key=lambda each: each.is_holding):
+            text = pause.forgotten() if pause.is_holding else ""
             try:
                 pause.close()
             except KdelveError as error:
-                said.append(f"{pause} could not be ended: {error}")
+                text = f"{pause} could not be ended: {error}"
+            self._said += [text] if text else []
         self._pauses.clear()
+
+    def close(self) -> str:
+        """End all pauses, and return what is to be said of those that held the server."""
+        self.end()
+        said, self._said = self._said, []
         return redact("\n\n".join(said))
 
 

@@ -1,11 +1,13 @@
 """A debugged kube-apiserver that needs neither Delve nor a kube-apiserver.
 
 ``GET /reach/FILE?NAME=VALUE`` reaches FILE with these values. ``/others/FILE`` does so on behalf
-of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` after it.
+of somebody else, ``/die`` ends the server instead of answering, ``/die-later`` after it. What was
+reached is answered once nobody holds the server any more.
 """
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +31,7 @@ from tests.unit.builders import make_hit
 from tests.unit.fake_http import Answer, FakeApiserver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_kdelve.delve.locations import Location
     from pytest_kdelve.hits.expectations import Expectation
@@ -38,10 +40,34 @@ if TYPE_CHECKING:
 DEATH = "kube-apiserver ended with status 2\n  last lines of its log:\n    panic: Bearer aB1.cD2"
 
 
+class FakeLoop:
+    """Lets the server stand while somebody holds it."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._holders: list[object] = []
+        self._changed = threading.Condition()
+
+    def hold(self, holder: object) -> None:
+        with self._changed:
+            self._holders.append(holder)
+
+    def release(self, holder: object) -> None:
+        self._check()
+        with self._changed:
+            self._holders.remove(holder)
+            self._changed.notify_all()
+
+    def wait_until_free(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._holders, 60)
+
+
 class FakeRecorder:
     """Keeps who subscribed, and ``history``."""
 
     def __init__(self) -> None:
+        self.loop = FakeLoop(self.check)
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
@@ -124,6 +150,7 @@ class FakeDebugged(FakeApiserver):
         if verb in {"reach", "others"}:
             audit_id = headers["Audit-ID"] if verb == "reach" else "somebody-1"
             self.recorder.reach(rest[0], dict(parse_qsl(parts.query)), audit_id)
+            self.recorder.loop.wait_until_free()
         return super().respond(method, path, headers, body)
 
     def watch(self, expectation: Expectation) -> Watched:

@@ -16,6 +16,7 @@ func main() {
 		"forever": forever,
 		"hard":    hard,
 		"locked":  locked,
+		"patient": patient,
 		"parked":  parked,
 		"spawn":   spawn,
 		"steps":   steps,
@@ -65,6 +66,12 @@ func hard() {
 // locked has no goroutine left that could run.
 func locked() {
 	<-make(chan bool)
+}
+
+// patient waits for what never comes, while others go on.
+func patient() {
+	go forever()
+	<-make(chan bool) // waits for ever
 }
 
 // parked has three goroutines that wait, each with a number of its own.
