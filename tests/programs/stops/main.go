@@ -12,6 +12,7 @@ import (
 func main() {
 	actions := map[string]func(){
 		"beside":  beside,
+		"brief":   brief,
 		"deadly":  deadly,
 		"forever": forever,
 		"hard":    hard,
@@ -40,6 +41,15 @@ func beside() {
 	}
 }
 
+// brief has a goroutine that ends soon, while others go on.
+func brief() {
+	go func() {
+		value := 1 // ends soon
+		_ = value
+	}()
+	forever()
+}
+
 // deadly panics two calls down.
 func deadly() {
 	explode("nobody recovers")
@@ -51,7 +61,7 @@ func explode(reason string) {
 
 func forever() {
 	for {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // for ever
 	}
 }
 
