@@ -77,6 +77,8 @@ class Pauses:
         self._clock = clock
         self._pauses: list[Pause] = []
         self._said: list[str] = []
+        #: Whether somebody has waited for a stop that still holds the server.
+        self.is_looked_at = False
 
     def add(self, pause: Pause) -> Pause:
         """Take a pause, and return it."""
@@ -85,13 +87,15 @@ class Pauses:
 
     def waited(self) -> None:
         """Suspend pytest-timeout: from now on the time is that of whoever looks at the server."""
+        self.is_looked_at = True
         if timer := self._item.stash.get(_TIMER, None):
             timer.suspend()
 
     def resumed(self) -> None:
         """Let pytest-timeout go on with what was left, unless the server is still held."""
+        self.is_looked_at = self._clock.is_standing
         timer = self._item.stash.get(_TIMER, None)
-        if timer and not self._clock.is_standing:
+        if timer and not self.is_looked_at:
             timer.go_on()
 
     def end(self) -> None:
@@ -137,10 +141,17 @@ class Hooks:
             pytest.fail(forgotten, pytrace=False)
         return result
 
-    @pytest.hookimpl(optionalhook=True, tryfirst=True)
-    def pytest_timeout_set_timer(self, item: pytest.Item, settings: _Settings) -> None:
-        """Note when pytest-timeout began to count."""
-        item.stash[_TIMER] = _Timer(item, settings)
+    @pytest.hookimpl(optionalhook=True, wrapper=True)
+    def pytest_timeout_set_timer(
+        self, item: pytest.Item, settings: _Settings
+    ) -> Generator[None, object, object]:
+        """Note when pytest-timeout begins to count; a fixture may have paused the server by now."""
+        result = yield
+        item.stash[_TIMER] = timer = _Timer(item, settings)
+        pauses = item.stash.get(PAUSES, None)
+        if pauses and pauses.is_looked_at:
+            timer.suspend()
+        return result
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_cancel_timer(self, item: pytest.Item) -> None:

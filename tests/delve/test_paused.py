@@ -220,9 +220,17 @@ class TestSteps:
             assert list(stop.return_values) == [3]
             assert stop.next().source == "second := first * 2"
             assert list(stop.return_values) == []
-            stop.set("first", 20)
-            assert stop.next().locals["second"] == 40
+            assert stop.locals["first"] == 3
             assert stop.stack[0].line == stop.line != stop.hit.line
+
+    def test_the_program_works_on_with_what_was_set(self, target: Callable[..., Target]) -> None:
+        """After a call, that is: until then it may have the old value in a register."""
+        beside = target("beside")
+        with beside.pause("// main takes its time") as pause:
+            stop = beside.go(pause)
+            stop.set("before", 99)
+            assert stop.next().source.startswith("after := before + 1")
+            assert stop.next().locals["after"] == 100
 
     def test_the_pauses_own_line_does_not_hold_again(self, target: Callable[..., Target]) -> None:
         """Neither by another goroutine nor by this one."""

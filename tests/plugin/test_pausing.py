@@ -370,6 +370,38 @@ class TestTimeout:
         result.assert_outcomes(passed=2)
 
     @pytest.mark.parametrize("method", ["signal", "thread"])
+    def test_a_pause_that_a_fixture_holds_does_not_count_either(
+        self, faked: pytest.Pytester, method: str
+    ) -> None:
+        """Where only the function counts, its time begins during the pause."""
+        faked.makepyfile("""
+            import time
+            import pytest
+
+            @pytest.fixture
+            def stop(api, kdelve):
+                with kdelve.pause("a.go:1") as pause:
+                    api.background.get("/reach/a.go")
+                    yield pause.wait()
+
+            def test_one(stop):
+                time.sleep(1.5)
+                stop.resume()
+
+            def test_two(stop):
+                stop.resume()
+                time.sleep(60)
+        """)
+        result = faked.runpytest_subprocess(
+            "--timeout=1", f"--timeout-method={method}", "-o", "timeout_func_only=true", timeout=30
+        )
+        if method == "signal":
+            result.assert_outcomes(passed=1, failed=1)
+            result.stdout.fnmatch_lines(["*Failed: Timeout (>1.0s) from pytest-timeout."])
+        else:
+            result.stdout.fnmatch_lines(["*+ Timeout +*", "*, in test_two"])
+
+    @pytest.mark.parametrize("method", ["signal", "thread"])
     def test_the_time_after_a_pause_counts(self, faked: pytest.Pytester, method: str) -> None:
         """What was left when the pause began; it is said as it was given."""
         make(
