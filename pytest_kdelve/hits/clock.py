@@ -57,13 +57,12 @@ class Clock:
         """How often it has begun to stand still."""
         return self._stops
 
-    def check(self, wanted: str) -> None:
+    def check(self, wanted: str, advice: str) -> None:
         """Raise ``PausedError`` where what is wanted waits for the thread that wants it."""
         with self._lock:
             own = [each for each in self._holders if each.thread == threading.get_ident()]
         if own:
             raise PausedError(
                 f"{wanted} would wait for ever: {own[0]} holds the kube-apiserver, and this thread "
-                "has to resume it first; send such a request through api.background, and ask for "
-                "its result after resume()"
+                f"has to resume it first; {advice}"
             )

@@ -27,6 +27,7 @@ _GOROUTINES = 4096
 _LOAD = api.LoadConfig()
 #: What args, locals and vars load; eval loads the whole value.
 _ONE_LEVEL = Limits(depth=1, calls=64)
+_NOTHING = object()
 _SETTABLE = (
     "Delve sets numbers, bools and pointers (None is nil), and copies what another expression "
     "holds, of any type: set(variable, expression='...')"
@@ -59,19 +60,26 @@ class Paused:
         """Return the value of a Delve expression, loaded whole."""
 
         def evaluate(client: Client) -> object:
+            self._select(client)
             return values.to_python(loading.evaluate(client, expression, self._scope))
 
         return self._do(evaluate)
 
-    def set(self, variable: str, value: object = None, *, expression: str | None = None) -> None:
+    def set(
+        self, variable: str, value: object = _NOTHING, *, expression: str | None = None
+    ) -> None:
         """Assign a number, a bool or None for nil; or, of any type, what an expression holds.
 
+        Memory is changed: code that has the old value in a register already goes on with that.
         Raises ``UsageError`` for other values, and ``KdelveError`` where the variable has another
         value afterwards.
         """
+        if (value is _NOTHING) == (expression is None):
+            raise UsageError("set() takes a value, or expression='...', and not both")
         source = _literal(value) if expression is None else expression
 
         def assign(client: Client) -> None:
+            self._select(client)
             wanted = self._value(client, expression) if expression is not None else value
             try:
                 client.set(self._scope, variable, source)
@@ -186,6 +194,10 @@ class Paused:
 
         self._check()
         return self._loop.call(check_and_work)
+
+    def _select(self, client: Client) -> None:
+        # runtime.frame() is that of the selected goroutine, whatever the scope.
+        client.switch_goroutine(self.hit.goroutine)
 
     def _step(self, step: Step, timeout: float) -> Self:
         self._check()

@@ -88,7 +88,8 @@ class Pause:
         """Wait until the place is reached, and return what may be asked there.
 
         Raises ``KdelveError`` where it is not reached within ``timeout`` seconds, and where the
-        pause is over; the reason where the server has ended.
+        pause is over; ``PausedError`` where another pause has to be resumed first; and the reason
+        where the server has ended.
         """
         if not self._is_entered:
             raise UsageError(f"{self} was not entered; write: with {self} as pause:")
@@ -97,6 +98,7 @@ class Pause:
         while not self._reached.wait(min(_CHECK_INTERVAL, max(0.0, deadline - time.monotonic()))):
             self._recorder.check()
             self._check()
+            self._clock.check(f"the hit of {self}", "call resume(), or step on to the place")
             if time.monotonic() > deadline:
                 raise KdelveError("\n".join([self._not_reached(timeout), *self._explain()]))
         self._check()

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from requests.structures import CaseInsensitiveDict
 
+from pytest_kdelve.plugin.patience import ADVICE
+
 if TYPE_CHECKING:
     import requests
 
@@ -51,7 +53,7 @@ class Answer(Future[T], Generic[T]):
             try:
                 super().exception(_INTERVAL)
             except TimeoutError:
-                self._clock.check(f"the result of {self.text}")
+                self._clock.check(f"the result of {self.text}", ADVICE)
 
 
 class Background:

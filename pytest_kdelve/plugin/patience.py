@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+ADVICE = "send requests through api.background, and ask for their results after resume()"
 #: Seconds until a connection that waits looks at the clock again.
 _INTERVAL = 0.1
 
@@ -71,7 +72,7 @@ class _Socket(ssl.SSLSocket):
                 except TimeoutError:
                     if timeout is not None and self.clock.now() - began >= timeout:
                         raise
-                    self.clock.check("the answer to a request")
+                    self.clock.check("the answer to a request", ADVICE)
         finally:
             if self.fileno() >= 0:
                 self.settimeout(timeout)

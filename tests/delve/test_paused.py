@@ -255,6 +255,7 @@ class TestSteps:
                 other = second.wait(LONG)
                 assert other.hit.goroutine != main.hit.goroutine
                 assert other.next().function == "main.beside.func1"
+                assert main.eval("runtime.curg.goid") == main.hit.goroutine
                 main.resume()
                 assert beside.clock.is_standing
                 assert other.source.startswith("for ticks := 0")

@@ -122,6 +122,9 @@ class FakeClient:
         names = [frame.function for frame in self.parent_frames]
         return [api.Stackframe(function=api.Function(name=name)) for name in names]
 
+    def switch_goroutine(self, goroutine: int) -> None:
+        self.calls.append(("switch_goroutine", str(goroutine)))
+
     def _frame(self, scope: api.EvalScope) -> FakeFrame:
         frames = self.parent_frames or () if scope.goroutine_id == PARENT else self.frames
         return frames[scope.frame]

@@ -55,17 +55,16 @@ def test_who_does_not_hold_it_may_let_go() -> None:
 
 def test_who_has_to_let_go_must_not_wait() -> None:
     clock, holder = Clock(), Somebody(threading.get_ident())
-    clock.check("an answer")
+    clock.check("an answer", "wait")
     clock.stop(holder)
     clock.stop(Somebody())
     with pytest.raises(PausedError) as caught:
-        clock.check("the answer to a request")
+        clock.check("the answer to a request", "send it later")
     assert str(caught.value) == (
         "the answer to a request would wait for ever: kdelve.pause('a.go:1') holds the "
-        "kube-apiserver, and this thread has to resume it first; send such a request through "
-        "api.background, and ask for its result after resume()"
+        "kube-apiserver, and this thread has to resume it first; send it later"
     )
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(clock.check, "an answer").result(30)
+        pool.submit(clock.check, "an answer", "wait").result(30)
     clock.go(holder)
-    clock.check("an answer")
+    clock.check("an answer", "wait")

@@ -226,6 +226,19 @@ class TestWait:
         )
         assert fake.client.breakpoints == {}
 
+    def test_a_place_that_cannot_be_reached_before_the_server_goes_on(self, fake: Fake) -> None:
+        with fake.pause(1) as first, fake.pause(2) as second:
+            fake.reach(1)
+            with pytest.raises(
+                PausedError,
+                match=r"the hit of kdelve\.pause\('get\.go:2'\) would wait for ever: "
+                r"kdelve\.pause\('get\.go:1'\) holds .*; call resume\(\), or step on to the place",
+            ):
+                second.wait()
+            first.wait().resume()
+            fake.reach(2)
+            second.wait()
+
     def test_a_pause_that_was_not_entered(self, fake: Fake) -> None:
         pause = fake.pause()
         with pytest.raises(UsageError, match=r"write: with kdelve\.pause\('get\.go:1'\) as pause:"):
@@ -264,11 +277,11 @@ class TestWait:
         with fake.pause() as pause, ThreadPoolExecutor(1) as pool:
             fake.reach(1)
             with pytest.raises(PausedError, match=r"kdelve\.pause\('get\.go:1'\) holds"):
-                fake.clock.check("an answer")
+                fake.clock.check("an answer", "wait")
             pool.submit(pause.wait).result(LONG)
-            fake.clock.check("an answer")
+            fake.clock.check("an answer", "wait")
             with pytest.raises(PausedError):
-                pool.submit(fake.clock.check, "an answer").result(LONG)
+                pool.submit(fake.clock.check, "an answer", "wait").result(LONG)
 
     def test_what_is_said_of_one_that_was_forgotten(self, fake: Fake) -> None:
         with fake.pause() as pause:
@@ -368,6 +381,16 @@ class TestAsking:
                 UsageError, match=r"Delve sets numbers, bools and pointers .*copies"
             ):
                 pause.wait().set("x", value)
+            assert frame.set_calls == []
+
+    def test_set_takes_either_a_value_or_an_expression(self, fake: Fake, frame: Frame) -> None:
+        with fake.pause() as pause:
+            fake.reach(1)
+            stop = pause.wait()
+            with pytest.raises(UsageError, match="a value, or expression="):
+                stop.set("x")
+            with pytest.raises(UsageError, match="a value, or expression="):
+                stop.set("x", 1, expression="y")
             assert frame.set_calls == []
 
     def test_what_delve_refuses_comes_with_what_it_takes(self, fake: Fake, frame: Frame) -> None:
