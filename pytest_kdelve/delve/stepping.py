@@ -63,6 +63,9 @@ def move(
     else:
         if stop.hits:
             deliver(stop)
+        if stop.next_in_progress:
+            # A panic on the way, or what else may not be passed.
+            session.cancel_next()
         if stop.reason is not StopReason.MANUAL:
             return stop
         why = "the target was halted on the way"
