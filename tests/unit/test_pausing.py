@@ -446,11 +446,11 @@ class TestAsking:
 
     def test_a_step_moves_the_goroutine_of_the_hit(self, fake: Fake) -> None:
         """What a function returned is known until the next one."""
-        thread = api.Thread(return_values=[number(3)])
-        state = api.DebuggerState(
-            current_thread=thread,
-            selected_goroutine=api.Goroutine(id=7, current_loc=api.Location()),
-        )
+        threads = [
+            api.Thread(goroutine_id=8, return_values=[number(4)]),
+            api.Thread(goroutine_id=7, return_values=[number(3)]),
+        ]
+        state = api.DebuggerState(threads=threads, current_thread=threads[0])
         with fake.pause() as pause:
             fake.reach(1)
             stop = pause.wait()
