@@ -60,12 +60,15 @@ def move(
     except DelveTimeoutError:
         _halt(session, deliver)
         why = f"it did not come to its end within {timeout:g} s"
+    except RPCError:
+        # Delve refused it, or a condition failed on the way.
+        _give_up(session)
+        raise
     else:
         if stop.hits:
             deliver(stop)
-        if stop.next_in_progress:
-            # A panic on the way, or what else may not be passed.
-            session.cancel_next()
+        # A panic on the way, say, may not be passed.
+        _give_up(session)
         if stop.reason is not StopReason.MANUAL:
             return stop
         why = "the target was halted on the way"
@@ -76,5 +79,10 @@ def _halt(session: Session, deliver: Callable[[Stop], bool]) -> None:
     stop = session.halt()
     if stop.hits:
         deliver(stop)
-    if stop.next_in_progress:
+    _give_up(session)
+
+
+def _give_up(session: Session) -> None:
+    status = session.status
+    if isinstance(status, Stop) and status.next_in_progress:
         session.cancel_next()

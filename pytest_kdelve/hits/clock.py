@@ -12,7 +12,7 @@ from pytest_kdelve.errors import PausedError
 class Holder(Protocol):
     """Who holds the server; ``thread`` is the one that has to let it go."""
 
-    thread: int
+    thread: threading.Thread
 
 
 class Clock:
@@ -60,7 +60,7 @@ class Clock:
     def check(self, wanted: str, advice: str) -> None:
         """Raise ``PausedError`` where what is wanted waits for the thread that wants it."""
         with self._lock:
-            own = [each for each in self._holders if each.thread == threading.get_ident()]
+            own = [each for each in self._holders if each.thread is threading.current_thread()]
         if own:
             raise PausedError(
                 f"{wanted} would wait for ever: {own[0]} holds the kube-apiserver, and this thread "

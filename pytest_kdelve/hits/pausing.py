@@ -47,7 +47,7 @@ class Pause:
         hit, ``on_resume`` after each resume, in the thread that resumes. ``explain`` says more
         where the place was not reached.
         """
-        self.thread = threading.get_ident()
+        self.thread = threading.current_thread()
         self._recorder = recorder
         self._clock = clock
         self._subscription = subscribe(self._take)
@@ -72,7 +72,7 @@ class Pause:
         if self._is_entered:
             raise UsageError(f"{self} was entered before; a pause holds one hit, so make another")
         self._is_entered = True
-        self.thread = threading.get_ident()
+        self.thread = threading.current_thread()
         self._recorder.add([self._subscription])
         return self
 
@@ -93,7 +93,7 @@ class Pause:
         """
         if not self._is_entered:
             raise UsageError(f"{self} was not entered; write: with {self} as pause:")
-        self.thread = threading.get_ident()
+        self.thread = threading.current_thread()
         deadline = time.monotonic() + timeout
         while not self._reached.wait(min(_CHECK_INTERVAL, max(0.0, deadline - time.monotonic()))):
             self._recorder.check()

@@ -18,6 +18,7 @@ from pytest_kdelve.delve.stepping import Step
 from pytest_kdelve.delve.stops import StopReason
 from pytest_kdelve.delve.values import to_python
 from pytest_kdelve.errors import (
+    ConditionError,
     DelveConnectionError,
     DelveError,
     RPCError,
@@ -273,6 +274,23 @@ class TestStep:
         assert (state.running, state.next_in_progress) == (False, False)
         counted = loop.call(lambda client: client.get_breakpoint(other).total_hit_count)
         assert holders.hits[other] == counted
+        assert not loop.step(goroutine, Step.NEXT).next_in_progress
+
+    def test_a_condition_that_fails_on_the_way_ends_the_step(
+        self, debug: Debug, holding: Holding
+    ) -> None:
+        """It is told, and does not stay in progress."""
+        holders, goroutine = self.beside(debug, holding)
+        loop = holders.loop
+        loop.step(goroutine, Step.NEXT)
+        other = loop.call(
+            lambda client: break_at(
+                client, MAIN, "// passed by another goroutine", cond="nothing == 1"
+            )
+        )
+        with pytest.raises(ConditionError, match="has the condition nothing == 1"):
+            loop.step(goroutine, Step.NEXT)
+        loop.client.clear_breakpoint(other.id)
         assert not loop.step(goroutine, Step.NEXT).next_in_progress
 
     def test_an_interrupted_step_does_not_keep_the_target_from_others(

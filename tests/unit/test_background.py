@@ -39,7 +39,7 @@ class GatedApiserver(FakeApiserver):
 
 @dataclass(eq=False)
 class Somebody:
-    thread: int
+    thread: threading.Thread
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_who_has_to_resume_the_server_gets_no_answer_before(
     api: ApiSession, server: GatedApiserver, clock: Clock
 ) -> None:
     """Without an end of its own the wait would be a deadlock; with one it is waited for."""
-    holder = Somebody(threading.get_ident())
+    holder = Somebody(threading.current_thread())
     clock.stop(holder)
     answer = api.background.get("/api")
     for ask in (answer.result, answer.exception):
@@ -149,7 +149,7 @@ def test_an_answer_that_is_there_already(
     server.go_on.set()
     answer = api.background.get("/api")
     assert answer.result(LONG).ok
-    clock.stop(Somebody(threading.get_ident()))
+    clock.stop(Somebody(threading.current_thread()))
     assert answer.result().ok
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -18,7 +18,7 @@ A_MOMENT = 0.05
 
 @dataclass(eq=False)
 class Somebody:
-    thread: int = 0
+    thread: threading.Thread = field(default_factory=threading.Thread)
 
     def __str__(self) -> str:
         return "kdelve.pause('a.go:1')"
@@ -54,7 +54,7 @@ def test_who_does_not_hold_it_may_let_go() -> None:
 
 
 def test_who_has_to_let_go_must_not_wait() -> None:
-    clock, holder = Clock(), Somebody(threading.get_ident())
+    clock, holder = Clock(), Somebody(threading.current_thread())
     clock.check("an answer", "wait")
     clock.stop(holder)
     clock.stop(Somebody())

@@ -34,7 +34,7 @@ TIMEOUT, STANDING, LONG = 0.3, 1.0, 30.0
 
 @dataclass(eq=False)
 class Somebody:
-    thread: int = 0
+    thread: threading.Thread = field(default_factory=threading.Thread)
 
 
 @dataclass
@@ -193,7 +193,7 @@ def test_who_has_to_resume_the_server_is_told_at_once(
     server: SlowApiserver, deaf: str, clock: Clock, client: Callable[[str], Get], when: str
 ) -> None:
     """Whether the server stood already or not; nothing is left open."""
-    holder = Somebody(threading.get_ident())
+    holder = Somebody(threading.current_thread())
     get = client(deaf if when == "before" else server.url)
 
     def stop_once_asked() -> None:

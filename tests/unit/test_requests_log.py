@@ -27,6 +27,19 @@ def test_a_test_does_not_own_the_requests_of_another_one() -> None:
     assert not RequestLog().owns(RequestLog().new_audit_id())
 
 
+def test_what_was_sent_is_known_until_it_is_answered() -> None:
+    """Two that look alike are two."""
+    log = RequestLog()
+    for _ in range(2):
+        log.sent("GET", "/api")
+    log.sent("GET", "/apis")
+    log.answered("GET", "/api", "200 OK")
+    assert list(map(str, log.unanswered)) == [
+        "GET /api -> no answer yet",
+        "GET /apis -> no answer yet",
+    ]
+
+
 def test_exchanges_are_kept_in_order() -> None:
     log = RequestLog()
     log.answered("GET", "/api", "200 OK")
