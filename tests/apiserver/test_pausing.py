@@ -264,6 +264,26 @@ def test_a_place_that_is_not_reached_is_said_with_the_requests(
     ]
 
 
+def test_a_short_request_timeout_of_the_server_counts_a_pause(runner: Runner) -> None:
+    """The twin of the server's long one: this is what would come of it, and users may want it."""
+    result = runner.run_file(
+        """
+        import time
+        import pytest
+
+        @pytest.mark.parametrize(("standing", "status"), [(0, 200), (3, 504)])
+        def test_one(kdelve, api, standing, status):
+            with kdelve.pause("registry.(*Store).Get") as pause:
+                answer = api.background.get("/api/v1/namespaces/default/services/kubernetes")
+                pause.wait()
+                time.sleep(standing)
+            assert answer.result().status_code == status
+        """,
+        "--kdelve-apiserver-arg=--request-timeout=2s",
+    )
+    result.assert_outcomes(passed=2)
+
+
 LEAVING = """
     import contextlib, os, signal, time
     import pytest

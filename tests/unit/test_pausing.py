@@ -124,6 +124,7 @@ class TestHolding:
             fake.reach(1, 1)
             pause.wait().resume()
             assert fake.loop.holders == set()
+            assert not fake.clock.is_standing
             fake.reach(1)
             assert fake.loop.holders == set()
         assert len(fake.hits) == 3
@@ -177,6 +178,20 @@ class TestHolding:
         assert pause.is_holding
         pause.close()
         assert not pause.is_holding
+        assert fake.loop.holders == set()
+
+    def test_no_hit_holds_once_the_end_has_begun(
+        self, fake: Fake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Even if the breakpoint could not be removed."""
+
+        def interrupt(_subscriptions: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(fake.recorder, "remove", interrupt)
+        with pytest.raises(KeyboardInterrupt), fake.pause():
+            pass
+        fake.reach(1)
         assert fake.loop.holders == set()
 
     def test_the_end_of_the_target(self, fake: Fake) -> None:
@@ -349,7 +364,10 @@ class TestAsking:
         with fake.pause() as pause:
             fake.reach(1, name=string("etcd"))
             stop = pause.wait()
+            fake.client.calls.clear()
             assert stop.eval("name") == "etcd"
+            # runtime.frame() is that of the selected goroutine, whatever the scope.
+            assert fake.client.calls == [("switch_goroutine", "7"), ("eval", "0: name")]
             with pytest.raises(RPCError, match="could not find symbol value for nothing"):
                 stop.eval("nothing")
 
