@@ -10,6 +10,7 @@
     │   ├── ProcessExitedError     it ended before it was ready
     │   ├── ProcessTimeoutError    it was not ready in time
     │   └── PortInUseError         the address it must listen on is taken
+    ├── PausedError                whoever asks has to resume the paused server first
     ├── CredentialsError           ServiceAccount, Secret or binding could not be made
     ├── NamespaceError             a test's namespace could not be made or removed
     └── DelveError                 the debugger
@@ -22,6 +23,7 @@
         ├── TargetExitedError      the debugged process is gone
         ├── TargetRunningError     the call needs a target that stands still
         ├── NextInProgressError    a next, step or stepout has not come to its end
+        ├── StepError              a next, step or stepout of a held goroutine was given up
         └── LocationError          a location has no, or more than one, meaning
 """
 
@@ -70,6 +72,10 @@ class ProcessTimeoutError(ProcessError):
 
 class PortInUseError(ProcessError):
     """Something else listens on the address that a child process was given."""
+
+
+class PausedError(KdelveError):
+    """The server is paused, and what was asked for cannot come before whoever asks resumes it."""
 
 
 class CredentialsError(KdelveError):
@@ -135,6 +141,10 @@ class TargetRunningError(DelveError):
 
 class NextInProgressError(DelveError):
     """A next, step or stepout was interrupted, and another one was asked for."""
+
+
+class StepError(DelveError):
+    """A next, step or stepout of a held goroutine was given up; the target stands still."""
 
 
 class LocationError(DelveError):

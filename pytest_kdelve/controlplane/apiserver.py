@@ -16,6 +16,8 @@ _ADVERTISED = "192.0.2.1"
 #: found among them (``Ancestors`` of Delve's API).
 _ANCESTORS = "tracebackancestors"
 _ANCESTORS_KEPT = 8
+#: A paused server must find its requests alive; the default of a minute is over soon.
+_REQUEST_TIMEOUT = "24h"
 
 
 def arguments(
@@ -41,6 +43,7 @@ def arguments(
         "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--authorization-mode=RBAC",
+        f"--request-timeout={_REQUEST_TIMEOUT}",
         *extra,
     ]
 

@@ -1,4 +1,4 @@
-"""A target that runs, and is stopped only for moments: the continue loop."""
+"""A target that runs, and is stopped only for moments or held on purpose: the continue loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from pytest_kdelve.delve.forwarding import forwarding
 from pytest_kdelve.delve.session import HALT_INTERVAL, Session
 from pytest_kdelve.delve.status import Running
-from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError
+from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step, move
+from pytest_kdelve.delve.stops import Stop
+from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,17 +30,17 @@ _RESUME_INTERVAL = 0.005
 
 
 class _Job(Generic[T]):
-    def __init__(self, work: Callable[[Client], T]) -> None:
+    def __init__(self, work: Callable[[], T]) -> None:
         self._work = work
         self._result: list[T] = []
         self._error: BaseException | None = None
         self.done = threading.Event()
 
-    def run(self, client: Client) -> None:
+    def run(self) -> None:
         if self._error is not None:
             return
         try:
-            self._result.append(self._work(client))
+            self._result.append(self._work())
         except BaseException as error:  # noqa: BLE001 - it is raised again for the one who asked
             self._error = error
         self.done.set()
@@ -62,8 +64,9 @@ class Loop:
 
     ``on_stop`` is called in that thread with every state in which the target stopped, whatever
     the reason, and returns before the target is resumed. Its threads have each hit of a
-    breakpoint exactly once. A condition that fails (``ConditionError``) ends the loop, with the
-    target stopped, as does any other error; ``check`` tells it.
+    breakpoint exactly once. After it, the target stands still for as long as somebody holds it.
+    A condition that fails (``ConditionError``) ends the loop, with the target stopped, as does any
+    other error; ``check`` tells it.
     """
 
     def __init__(
@@ -77,6 +80,10 @@ class Loop:
         self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._starting = threading.RLock()
+        self._halting = threading.Lock()
+        self._is_stepping = False
+        #: Only the loop's thread changes it.
+        self._holders: set[object] = set()
         self._ended: DelveError | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="kdelve-continue", daemon=True)
@@ -90,6 +97,8 @@ class Loop:
         """End the loop and the connection; the target stays as it is at that moment."""
         self._closing = True
         self._session.close()
+        # It wakes up the thread that waits for jobs.
+        self._jobs.put(_Job(lambda: None))
         if self._is_started:
             self._thread.join(DEFAULT_TIMEOUT)
         else:
@@ -101,14 +110,34 @@ class Loop:
         Raises what ``work`` raises, ``DelveTimeoutError`` when the target did not stop within
         ``timeout`` seconds, and the reason why the session ended if it has.
         """
-        job = _Job(work)
-        with self._lock:
-            self.check()
-            self._jobs.put(job)
-        with self._starting:
-            if not self._is_started:
-                self._serve_jobs()
+        job = _Job(lambda: work(self._client))
+        self._give(job)
         self._wait(job, time.monotonic() + timeout)
+        return job.result()
+
+    def hold(self, holder: object) -> None:
+        """Keep the target where it stands, until ``release``; only for use in ``on_stop``."""
+        self._holders.add(holder)
+
+    def release(self, holder: object) -> None:
+        """Let the target go on once nobody holds it; nothing where ``holder`` does not."""
+        self.call(lambda _client: self._holders.discard(holder))
+
+    def step(self, goroutine: int, step: Step, *, timeout: float = STEP_TIMEOUT) -> Stop:
+        """Move one goroutine of a target that is held; the others run meanwhile.
+
+        ``on_stop`` gets every hit on the way. Raises ``StepError`` where the step did not come to
+        its end: after ``timeout`` seconds, or since a hit on the way made somebody hold the target;
+        the target stands still then, too.
+        """
+        job = _Job(lambda: self._step(goroutine, step, timeout))
+        self._give(job)
+        try:
+            self._wait(job, time.monotonic() + timeout + DEFAULT_TIMEOUT)
+        except BaseException:
+            # Nobody waits for its end, so those who wait for the target may halt it.
+            self._is_stepping = False
+            raise
         return job.result()
 
     def check(self) -> None:
@@ -129,6 +158,14 @@ class Loop:
     def _is_started(self) -> bool:
         return self._thread.ident is not None
 
+    def _give(self, job: _Job[T]) -> None:
+        with self._lock:
+            self.check()
+            self._jobs.put(job)
+        with self._starting:
+            if not self._is_started:
+                self._serve_jobs()
+
     def _wait(self, job: _Job[T], deadline: float) -> None:
         try:
             while not job.done.is_set():
@@ -144,16 +181,17 @@ class Loop:
             raise
 
     def _halt(self) -> bool:
-        """Halt the target if it runs; whether it does."""
+        """Halt the target if it runs and no step needs that; whether it was halted."""
         # Whatever comes of it, the job tells whether the target stopped.
-        with contextlib.suppress(DelveError):
-            return self._session.request_halt()
+        with contextlib.suppress(DelveError), self._halting:
+            return not self._is_stepping and self._session.request_halt()
         return False
 
     def _run(self) -> None:
         try:
             while not self._closing:
                 self._serve_jobs()
+                self._serve_while_held()
                 self._on_stop(self._client, self._resume())
             self._end(self._closed())
         except DelveError as error:
@@ -176,7 +214,28 @@ class Loop:
         Else the target would never run while several threads ask for one thing after another.
         """
         for _ in range(self._jobs.qsize()):
-            self._jobs.get_nowait().run(self._client)
+            self._jobs.get_nowait().run()
+
+    def _serve_while_held(self) -> None:
+        """Do at once what is asked for, for as long as somebody holds a target that stands."""
+        while self._holders and isinstance(self._session.status, Stop) and not self._closing:
+            self._jobs.get().run()
+
+    def _step(self, goroutine: int, step: Step, timeout: float) -> Stop:
+        if not self._holders:
+            raise StepError(f"{step} is for a target that is held, and nobody holds this one")
+        before = set(self._holders)
+
+        def deliver(stop: Stop) -> bool:
+            self._on_stop(self._client, stop.state)
+            return self._holders == before
+
+        with self._halting:
+            self._is_stepping = True
+        try:
+            return move(self._session, goroutine, step, deliver, timeout)
+        finally:
+            self._is_stepping = False
 
     def _end(self, error: DelveError, *, cause: BaseException | None = None) -> None:
         """Give the reason to everybody who waits now and to everybody who asks later."""

@@ -100,6 +100,11 @@ class Recorder:
         self._loop.check()
 
     @property
+    def loop(self) -> Loop:
+        """What keeps the target running; a sink may hold the target there."""
+        return self._loop
+
+    @property
     def client(self) -> Client:
         """The debugger's client; each call halts the target for its time."""
         return self._loop.client

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin import junit, markers, options
+from pytest_kdelve.plugin import junit, markers, options, pausing
 from pytest_kdelve.plugin.comparing import compare_for
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
     _kdelve_expectations,
     _kdelve_namespace,
+    _kdelve_pauses,
     _kdelve_requests,
     api,
     apiserver,
@@ -45,6 +46,7 @@ __all__ = [
     "_kdelve_debugged",
     "_kdelve_expectations",
     "_kdelve_namespace",
+    "_kdelve_pauses",
     "_kdelve_requests",
     "api",
     "apiserver",
@@ -69,6 +71,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
+    config.pluginmanager.register(pausing.Hooks(), "kdelve-pausing")
     for declaration in markers.DECLARATIONS:
         config.addinivalue_line("markers", declaration)
     try:

@@ -14,6 +14,7 @@ from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.bodies import Bodies
 from pytest_kdelve.hits.breakpoints import Subscription
+from pytest_kdelve.hits.clock import Clock
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.recorder import Recorder
 
@@ -56,6 +57,7 @@ class Debugged(Lifecycle):
         self._cluster_role = cluster_role
         self._startup: dict[int, Watched | LocationError] = {}
         self._startup_expectations = tuple(startup)
+        self.clock = Clock()
         self.recorder: Recorder
         self.bodies = Bodies(lambda: self.recorder.client)
         self.credentials: Credentials

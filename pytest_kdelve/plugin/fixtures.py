@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,7 @@ from pytest_kdelve.plugin import header, http, markers, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
+from pytest_kdelve.plugin.pausing import PAUSES, Pauses
 from pytest_kdelve.plugin.remembered import Remembered
 from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.plugin.options import Settings
+
+#: Seconds, once a test is over, for the answers to what it has sent in the background.
+_LAST_ANSWER = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,11 +139,29 @@ def _kdelve_requests(_kdelve_debugged: Debugged) -> RequestLog:
 
 
 @pytest.fixture
-def api(_kdelve_debugged: Debugged, _kdelve_requests: RequestLog) -> Iterator[http.ApiSession]:
+def _kdelve_pauses(request: pytest.FixtureRequest, _kdelve_debugged: Debugged) -> Iterator[Pauses]:
+    """Own the test's pauses, so that no way out of it leaves the apiserver standing."""
+    pauses = Pauses(request.node, _kdelve_debugged.clock)
+    request.node.stash[PAUSES] = pauses
+    yield pauses
+    if forgotten := pauses.close():
+        raise pytest.fail.Exception(forgotten, pytrace=False)
+
+
+@pytest.fixture
+def api(
+    _kdelve_debugged: Debugged, _kdelve_requests: RequestLog, _kdelve_pauses: Pauses
+) -> Iterator[http.ApiSession]:
     """Return a requests session for the apiserver, whose requests are this test's."""
-    credentials = _kdelve_debugged.credentials
-    with http.ApiSession(_kdelve_debugged.url, credentials, _kdelve_requests) as session:
+    debugged = _kdelve_debugged
+    session = http.ApiSession(debugged.url, debugged.credentials, _kdelve_requests, debugged.clock)
+    with session:
         yield session
+        # A fixture may have left the server standing, so that no answer could come.
+        _kdelve_pauses.end()
+        if unseen := session.background.close(_LAST_ANSWER):
+            text = redact("\n  ".join(["what nobody asked for in api.background:", *unseen]))
+            warnings.warn(pytest.PytestWarning(text), stacklevel=1)
 
 
 @pytest.fixture
@@ -146,8 +169,10 @@ def kube_client(
     _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
 ) -> Iterator[kubernetes_client.ApiClient]:
     """Return a client of the kubernetes package, whose requests are this test's."""
-    credentials = _kdelve_debugged.credentials
-    with http.kube_client(_kdelve_debugged.url, credentials, _kdelve_requests) as client:
+    debugged = _kdelve_debugged
+    with http.kube_client(
+        debugged.url, debugged.credentials, _kdelve_requests, debugged.clock
+    ) as client:
         yield client
 
 
@@ -175,13 +200,17 @@ def namespace(_kdelve_namespace: str) -> str:
 
 @pytest.fixture
 def kdelve(
-    request: pytest.FixtureRequest, _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
+    request: pytest.FixtureRequest,
+    _kdelve_debugged: Debugged,
+    _kdelve_requests: RequestLog,
+    _kdelve_pauses: Pauses,
 ) -> Kdelve:
     """Return the debugger."""
     expecting: Expecting | None = request.node.stash.get(EXPECTING, None)
     return Kdelve(
         _kdelve_debugged,
         _kdelve_requests,
+        _kdelve_pauses,
         expecting.hits if expecting else lambda _location: iter(()),
     )
 

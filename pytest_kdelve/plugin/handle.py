@@ -10,9 +10,10 @@ from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import KdelveError
 from pytest_kdelve.hits.breakpoints import Subscription
-from pytest_kdelve.hits.collected import HitList
+from pytest_kdelve.hits.collected import Coverage, HitList
 from pytest_kdelve.hits.expectations import check_by
 from pytest_kdelve.hits.model import Stack
+from pytest_kdelve.hits.pausing import Pause
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.requests import RequestLog
     from pytest_kdelve.plugin.debugged import Debugged
+    from pytest_kdelve.plugin.pausing import Pauses
 
 
 class Kdelve:
@@ -31,10 +33,12 @@ class Kdelve:
         self,
         debugged: Debugged,
         log: RequestLog,
+        pauses: Pauses,
         marked_hits: Callable[[str | None], Iterator[Hit]],
     ) -> None:
         self._debugged = debugged
         self._log = log
+        self._pauses = pauses
         self._marked_hits = marked_hits
 
     @property
@@ -90,9 +94,67 @@ class Kdelve:
                 "watch a line that others reach less often"
             )
 
+    def pause(
+        self,
+        location: str,
+        *,
+        at: str | None = None,
+        when: str | None = None,
+        by: By = "test",
+    ) -> Pause:
+        """Pause the apiserver at the first hit at a place; a context manager.
+
+        ``wait()`` of what it yields returns the paused apiserver; the end of the block resumes it.
+        The arguments are those of ``watch``. Raises ``LocationError``, and ``UsageError`` for
+        another ``by``.
+        """
+        check_by(by)
+        place = self._debugged.recorder.resolve(Location.parse(location, at))
+        chosen = _Chosen(when=when, by=by, stack=True)
+        coverage = Coverage()
+
+        def subscribe(hold: Callable[[Hit], None]) -> Subscription:
+            return Subscription(
+                place=place,
+                expressions=dict.fromkeys(filter(None, [when]), 1),
+                load_frame=False,
+                owner=self._log.prefix,
+                by_anyone=by == "anyone",
+                sink=lambda hit: hold(hit) if chosen.wants(hit) else None,
+                coverage=coverage,
+            )
+
+        given = {"at": at, "when": when, "by": None if by == "test" else by}
+        options = [f"{name}={value!r}" for name, value in given.items() if value is not None]
+        return self._pauses.add(
+            Pause(
+                self._debugged.recorder,
+                self._debugged.clock,
+                subscribe,
+                text=f"kdelve.pause({', '.join([repr(location), *options])})",
+                on_wait=self._pauses.waited,
+                on_resume=self._pauses.resumed,
+                explain=lambda: [*chosen.problems(), *_covered(coverage), *_requests(self._log)],
+            )
+        )
+
+
+def _covered(coverage: Coverage) -> Iterator[str]:
+    if coverage.switched_off:
+        yield f"Its breakpoint was {coverage.switched_off}."
+
+
+def _requests(log: RequestLog) -> Iterator[str]:
+    exchanges = [*log.exchanges, *log.unanswered]
+    if exchanges:
+        yield "This test's requests:"
+        yield from (f"    {exchange}" for exchange in exchanges)
+    else:
+        yield "This test made no request through `api` or `kube_client`."
+
 
 class _Chosen:
-    """The hits that a watch is for."""
+    """The hits that a watch or a pause is for."""
 
     def __init__(self, *, when: str | None, by: By, stack: bool) -> None:
         self.hits = HitList()
@@ -101,19 +163,25 @@ class _Chosen:
         self._stack = stack
         self._problems: list[Unreadable] = []
 
-    def take(self, hit: Hit) -> None:
+    def wants(self, hit: Hit) -> bool:
         if self._by == "test" and not hit.is_own:
-            return
-        if self._when is not None:
-            held = hit.values[self._when]
-            if isinstance(held, Unreadable):
-                self._problems.append(held)
-            if held is not True:
-                return
-        self.hits.append(hit if self._stack else dataclasses.replace(hit, stack=Stack()))
+            return False
+        if self._when is None:
+            return True
+        held = hit.values[self._when]
+        if isinstance(held, Unreadable):
+            self._problems.append(held)
+        return held is True
+
+    def take(self, hit: Hit) -> None:
+        if self.wants(hit):
+            self.hits.append(hit if self._stack else dataclasses.replace(hit, stack=Stack()))
 
     def check(self) -> None:
+        for problem in self.problems():
+            raise KdelveError(problem)
+
+    def problems(self) -> Iterator[str]:
         if self._problems:
             count, reason = len(self._problems), self._problems[0].reason
-            message = f"when={self._when!r} could not be evaluated in {count} hits"
-            raise KdelveError(f"{message}: {reason}")
+            yield f"when={self._when!r} could not be evaluated in {count} hits: {reason}"

@@ -8,19 +8,22 @@ from urllib.parse import urlsplit
 import requests
 from kubernetes import client as kubernetes_client
 from kubernetes.client import rest
-from requests.adapters import BaseAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from requests.auth import AuthBase
 
 from pytest_kdelve.hits.requests import AUDIT_ID_HEADER
+from pytest_kdelve.plugin.background import Background
+from pytest_kdelve.plugin.patience import be_patient
 from pytest_kdelve.report import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_kdelve.controlplane.credentials import Credentials
+    from pytest_kdelve.hits.clock import Clock
     from pytest_kdelve.hits.requests import RequestLog
 
-#: Seconds; a paused or very slow apiserver must end a test, not hang it.
+#: Seconds, without those in which the apiserver is paused; a slow one must not hang a test.
 _TIMEOUT = 60.0
 
 
@@ -57,9 +60,10 @@ class _MarkingAdapter(BaseAdapter):
     ) -> requests.Response:
         request.headers[AUDIT_ID_HEADER] = self._log.new_audit_id()
         method, path = request.method or "", str(urlsplit(request.url or "").path)
+        self._log.sent(method, path)
         try:
             response = self._adapter.send(request, *args, **kwargs)
-        except requests.RequestException as error:
+        except Exception as error:
             self._log.answered(method, path, type(error).__name__)
             raise
         self._log.answered(method, path, f"{response.status_code} {response.reason}")
@@ -72,17 +76,21 @@ class _MarkingAdapter(BaseAdapter):
 class ApiSession(requests.Session):
     """A session for the apiserver: paths instead of URLs, token and CA set, requests marked.
 
-    Each request has a timeout of 60 s unless one is given. As with any session, ``auth=None``
+    Each request has a timeout of 60 s unless one is given; the time in which the apiserver is
+    paused does not count. As with any session, ``auth=None``
     keeps the session's token; ``auth=lambda request: request`` sends none.
     """
 
-    def __init__(self, url: str, credentials: Credentials, log: RequestLog) -> None:
+    def __init__(self, url: str, credentials: Credentials, log: RequestLog, clock: Clock) -> None:
         super().__init__()
         self.base_url = url
         self.trust_env = False
         self.verify = str(credentials.ca_file)
         self.auth = _Bearer(credentials.token)
         self._log = log
+        self._clock = clock
+        #: Sends requests from threads of their own, and returns futures of their answers.
+        self.background = Background(self, clock)
 
     def request(  # type: ignore[override]
         self, method: str, url: str, **kwargs: Any
@@ -94,14 +102,20 @@ class ApiSession(requests.Session):
 
     def get_adapter(self, url: str) -> BaseAdapter:
         """Return the adapter that was mounted, which then marks what it sends as this test's."""
-        return _MarkingAdapter(super().get_adapter(url), self._log)
+        adapter = super().get_adapter(url)
+        if isinstance(adapter, HTTPAdapter):
+            be_patient(adapter.poolmanager, self._clock)
+        return _MarkingAdapter(adapter, self._log)
 
 
 class _MarkingRESTClient(rest.RESTClientObject):
     """The transport of an ``ApiClient``, below everything that makes requests."""
 
-    def __init__(self, configuration: kubernetes_client.Configuration, log: RequestLog) -> None:
+    def __init__(
+        self, configuration: kubernetes_client.Configuration, log: RequestLog, clock: Clock
+    ) -> None:
         super().__init__(configuration)
+        be_patient(self.pool_manager, clock)
         self._log = log
 
     def request(  # type: ignore[override]
@@ -114,10 +128,16 @@ class _MarkingRESTClient(rest.RESTClientObject):
     ) -> object:
         """Mark the request as this test's, send it, and keep what came of it."""
         marked = {**(headers or {}), AUDIT_ID_HEADER: self._log.new_audit_id()}
-        if kwargs.get("_request_timeout") is None:
-            kwargs["_request_timeout"] = _TIMEOUT
+        timeout = kwargs.get("_request_timeout")
+        if timeout is None:
+            timeout = _TIMEOUT
+        if timeout and not isinstance(timeout, tuple):
+            # As a total it would count the time of a connection that is made during a pause.
+            timeout = (timeout, timeout)
+        kwargs["_request_timeout"] = timeout
         path = urlsplit(url).path
         send: Any = super().request
+        self._log.sent(method, path)
         try:
             response = send(method, url, headers=marked, **kwargs)
         except Exception as error:
@@ -129,7 +149,9 @@ class _MarkingRESTClient(rest.RESTClientObject):
         return response
 
 
-def kube_client(url: str, credentials: Credentials, log: RequestLog) -> kubernetes_client.ApiClient:
+def kube_client(
+    url: str, credentials: Credentials, log: RequestLog, clock: Clock
+) -> kubernetes_client.ApiClient:
     """Return a client of the kubernetes package whose requests are marked."""
     configuration = kubernetes_client.Configuration()
     configuration.host = url
@@ -137,5 +159,5 @@ def kube_client(url: str, credentials: Credentials, log: RequestLog) -> kubernet
     configuration.api_key = {"authorization": _Secret(f"Bearer {credentials.token}")}
     configuration.proxy = None
     client = kubernetes_client.ApiClient(configuration)
-    client.rest_client = _MarkingRESTClient(configuration, log)
+    client.rest_client = _MarkingRESTClient(configuration, log, clock)
     return client

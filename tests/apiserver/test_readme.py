@@ -24,9 +24,8 @@ def as_printed(text: str) -> list[str]:
 
 
 def test_the_readmes_tests_do_what_it_says(runner: Runner) -> None:
-    first_screen, of_a_watch = blocks("python")
-    result = runner.run_file(f"{first_screen}\n{of_a_watch}")
-    result.assert_outcomes(failed=1, passed=1)
+    result = runner.run_file("\n".join(blocks("python")))
+    result.assert_outcomes(failed=1, passed=2)
     failure = as_printed(failure_of(result, "test_a_get_reaches_the_getter"))
     heading, *picture = as_printed(blocks("text")[0])
     assert "test_a_get_reaches_the_getter" in heading

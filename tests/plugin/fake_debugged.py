@@ -2,12 +2,13 @@
 
 ``GET /reach/FILE/FILE?NAME=VALUE`` reaches these files in this order, with these values.
 ``/others/FILE`` does so on behalf of somebody else, ``/die`` ends the server instead of answering,
-``/die-later`` after it.
+``/die-later`` after it. What was reached is answered once nobody holds the server any more.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import zlib
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from pytest_kdelve.errors import (
     TargetExitedError,
 )
 from pytest_kdelve.hits.bodies import Body, Exit
+from pytest_kdelve.hits.clock import Clock
 from pytest_kdelve.hits.collected import Collected
 from pytest_kdelve.hits.model import Request
 from pytest_kdelve.plugin.debugged import Watched
@@ -37,7 +39,7 @@ from tests.unit.builders import make_hit
 from tests.unit.fake_http import Answer, FakeApiserver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pytest_kdelve.delve.locations import Location
     from pytest_kdelve.hits.breakpoints import Subscription
@@ -71,6 +73,29 @@ def _in_source(location: Location) -> Place:
     return Place(f"/src/{file.name}", line, "handlers.get", (line,), str(file))
 
 
+class FakeLoop:
+    """Lets the server stand while somebody holds it."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._holders: list[object] = []
+        self._changed = threading.Condition()
+
+    def hold(self, holder: object) -> None:
+        with self._changed:
+            self._holders.append(holder)
+
+    def release(self, holder: object) -> None:
+        self._check()
+        with self._changed:
+            self._holders.remove(holder)
+            self._changed.notify_all()
+
+    def wait_until_free(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._holders, 60)
+
+
 class FakeRecorder:
     """Keeps who subscribed, and ``history``."""
 
@@ -78,6 +103,7 @@ class FakeRecorder:
 
     def __init__(self) -> None:
         FakeRecorder.latest = self
+        self.loop = FakeLoop(self.check)
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
@@ -122,9 +148,7 @@ class FakeRecorder:
         if self.ended:
             raise self.ended
 
-    def reach(
-        self, file: str, values: Mapping[str, object], audit_id: str, path: str = ""
-    ) -> None:
+    def reach(self, file: str, values: Mapping[str, object], audit_id: str, path: str = "") -> None:
         for one in tuple(self.subscriptions):
             if one.place.file == f"/src/{file}":
                 missing = dict.fromkeys(one.expressions, Unreadable("could not find symbol"))
@@ -164,6 +188,7 @@ class FakeDebugged(FakeApiserver):
     def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:
         super().__init__()
         self.answers |= EMPTY
+        self.clock = Clock()
         self.recorder = FakeRecorder()
         self.bodies = FakeBodies()
         files = certificates.create(folder)
@@ -191,6 +216,7 @@ class FakeDebugged(FakeApiserver):
             audit_id = headers["Audit-ID"] if verb == "reach" else "somebody-1"
             for file in rest:
                 self.recorder.reach(file, _values(parts.query), audit_id, parts.path)
+            self.recorder.loop.wait_until_free()
         return super().respond(method, path, headers, body)
 
     def watch(self, expectation: Expectation) -> Watched:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from pytest_kdelve.delve import api
+from pytest_kdelve.delve.stops import Stop, StopReason
 from pytest_kdelve.errors import RPCError
 
 if TYPE_CHECKING:
@@ -147,6 +148,9 @@ class FakeClient:
             raise RPCError("Ancestors", "tracebackancestors is disabled")
         return [api.Ancestor(id=number) for number in self.ancestor_ids]
 
+    def switch_goroutine(self, goroutine: int) -> None:
+        self.calls.append(("switch_goroutine", str(goroutine)))
+
     def _frame(self, scope: api.EvalScope) -> FakeFrame:
         frames = self.parent_frames or () if scope.goroutine_id == PARENT else self.frames
         return frames[scope.frame]
@@ -203,10 +207,27 @@ class FakeLoop:
         self.client = connect()
         self._on_stop = on_stop
         self.ended: Exception | None = None
+        self.holders: set[object] = set()
+        #: The goroutine and the name of each step, and what comes of the next one.
+        self.steps: list[tuple[int, str]] = []
+        self.next_stop = Stop(StopReason.NEXT_FINISHED, api.DebuggerState())
 
     def call(self, work: Callable[[Client], T]) -> T:
         self.check()
         return work(self.client)
+
+    def hold(self, holder: object) -> None:
+        self.holders.add(holder)
+
+    def release(self, holder: object) -> None:
+        self.check()
+        self.holders.discard(holder)
+
+    def step(self, goroutine: int, step: str, *, timeout: float) -> Stop:
+        assert timeout > 0
+        self.check()
+        self.steps.append((goroutine, str(step)))
+        return self.next_stop
 
     def stopped(self, *threads: api.Thread) -> None:
         """Let the target stop; the first thread's goroutine is the selected one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
@@ -70,6 +70,8 @@ class FakeApiserver:
 
 def _handler(fake: FakeApiserver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             answer = fake.respond(
@@ -84,8 +86,9 @@ def _handler(fake: FakeApiserver) -> type[BaseHTTPRequestHandler]:
             self.send_header("Content-Length", str(len(content)))
             for name, value in answer.headers.items():
                 self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
+            with suppress(OSError):  # The client may have gone.
+                self.end_headers()
+                self.wfile.write(content)
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = answer  # noqa: N815 - names of http.server
 

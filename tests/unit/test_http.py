@@ -17,6 +17,7 @@ from urllib3.util import Retry
 
 from pytest_kdelve.controlplane import certificates
 from pytest_kdelve.controlplane.credentials import Credentials
+from pytest_kdelve.hits.clock import Clock
 from pytest_kdelve.hits.requests import RequestLog
 from pytest_kdelve.plugin import http
 from tests.unit.fake_http import Answer, FakeApiserver
@@ -69,13 +70,13 @@ def log() -> RequestLog:
 def api(
     fake: FakeApiserver, credentials: Credentials, log: RequestLog
 ) -> Iterator[http.ApiSession]:
-    with http.ApiSession(fake.url, credentials, log) as session:
+    with http.ApiSession(fake.url, credentials, log, Clock()) as session:
         yield session
 
 
 @pytest.fixture
 def core(fake: FakeApiserver, credentials: Credentials, log: RequestLog) -> Iterator[k8s.CoreV1Api]:
-    with http.kube_client(fake.url, credentials, log) as client:
+    with http.kube_client(fake.url, credentials, log, Clock()) as client:
         yield k8s.CoreV1Api(client)
 
 
@@ -103,7 +104,7 @@ def test_a_server_of_another_ca_is_refused(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     other = certificates.create(tmp_path_factory.mktemp("other"))
-    with http.ApiSession(fake.url, credentials, log) as session:
+    with http.ApiSession(fake.url, credentials, log, Clock()) as session:
         session.verify = str(other.ca)
         with pytest.raises(requests.exceptions.SSLError):
             session.get("/api")
@@ -172,7 +173,7 @@ def test_a_request_without_an_answer(credentials: Credentials, log: RequestLog) 
     with FakeApiserver().serving() as gone:
         pass
     with (
-        http.ApiSession(gone.url, credentials, log) as session,
+        http.ApiSession(gone.url, credentials, log, Clock()) as session,
         pytest.raises(requests.ConnectionError),
     ):
         session.get("/api?token=secret")
@@ -230,12 +231,12 @@ def test_the_token_is_in_no_traceback(credentials: Credentials, log: RequestLog)
     with FakeApiserver().serving() as gone:
         pass
     with (
-        http.ApiSession(gone.url, credentials, log) as session,
+        http.ApiSession(gone.url, credentials, log, Clock()) as session,
         pytest.raises(requests.ConnectionError) as caught,
     ):
         session.get("/api")
     with (
-        http.kube_client(gone.url, credentials, log) as client,
+        http.kube_client(gone.url, credentials, log, Clock()) as client,
         pytest.raises(HTTPError) as failed,
     ):
         k8s.CoreV1Api(client).list_namespace()
@@ -276,7 +277,7 @@ def test_a_refusal_to_the_kubernetes_client(
 def test_the_kubernetes_client_without_an_answer(credentials: Credentials, log: RequestLog) -> None:
     with FakeApiserver().serving() as gone:
         pass
-    with http.kube_client(gone.url, credentials, log) as client, pytest.raises(HTTPError):
+    with http.kube_client(gone.url, credentials, log, Clock()) as client, pytest.raises(HTTPError):
         k8s.CoreV1Api(client).list_namespace()
     assert answers(log) == ["GET /api/v1/namespaces -> MaxRetryError"]
 
@@ -290,7 +291,7 @@ def test_requests_of_the_kubernetes_client_end(
     request = manager.request
 
     def spy(*args: object, **kwargs: object) -> object:
-        timeouts.append(kwargs["timeout"].total)  # type: ignore[attr-defined]
+        timeouts.append(kwargs["timeout"].read_timeout)  # type: ignore[attr-defined]
         return request(*args, **kwargs)
 
     monkeypatch.setattr(manager, "request", spy)

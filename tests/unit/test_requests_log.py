@@ -22,6 +22,19 @@ def test_two_logs_have_nothing_in_common() -> None:
     assert len(one.prefix) == len(other.prefix)
 
 
+def test_what_was_sent_is_known_until_it_is_answered() -> None:
+    """Two that look alike are two."""
+    log = RequestLog()
+    for _ in range(2):
+        log.sent("GET", "/api")
+    log.sent("GET", "/apis")
+    log.answered("GET", "/api", "200 OK")
+    assert list(map(str, log.unanswered)) == [
+        "GET /api -> no answer yet",
+        "GET /apis -> no answer yet",
+    ]
+
+
 def test_exchanges_are_kept_in_order() -> None:
     log = RequestLog()
     log.answered("GET", "/api", "200 OK")

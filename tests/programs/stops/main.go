@@ -12,10 +12,12 @@ import (
 func main() {
 	actions := map[string]func(){
 		"beside":  beside,
+		"brief":   brief,
 		"deadly":  deadly,
 		"forever": forever,
 		"hard":    hard,
 		"locked":  locked,
+		"patient": patient,
 		"parked":  parked,
 		"spawn":   spawn,
 		"steps":   steps,
@@ -39,6 +41,15 @@ func beside() {
 	}
 }
 
+// brief has a goroutine that ends soon, while others go on.
+func brief() {
+	go func() {
+		value := 1 // ends soon
+		_ = value
+	}()
+	forever()
+}
+
 // deadly panics two calls down.
 func deadly() {
 	explode("nobody recovers")
@@ -50,7 +61,7 @@ func explode(reason string) {
 
 func forever() {
 	for {
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // for ever
 	}
 }
 
@@ -65,6 +76,12 @@ func hard() {
 // locked has no goroutine left that could run.
 func locked() {
 	<-make(chan bool)
+}
+
+// patient waits for what never comes, while others go on.
+func patient() {
+	go forever()
+	<-make(chan bool) // waits for ever
 }
 
 // parked has three goroutines that wait, each with a number of its own.
