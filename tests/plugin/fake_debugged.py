@@ -122,9 +122,7 @@ class FakeRecorder:
         if self.ended:
             raise self.ended
 
-    def reach(
-        self, file: str, values: Mapping[str, object], audit_id: str, path: str = ""
-    ) -> None:
+    def reach(self, file: str, values: Mapping[str, object], audit_id: str, path: str = "") -> None:
         for one in tuple(self.subscriptions):
             if one.place.file == f"/src/{file}":
                 missing = dict.fromkeys(one.expressions, Unreadable("could not find symbol"))
