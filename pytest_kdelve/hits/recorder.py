@@ -148,6 +148,8 @@ class Recorder:
             self._deliver(client, stop)
 
     def _deliver(self, client: Client, stop: _Stop) -> None:
+        if not stop.armed.subscriptions:
+            return  # Another thread of the same stop was the last one that was wanted.
         finding = self._whose(client, stop)
         audit_id = finding.request.audit_id if finding else ""
         is_anybodys = False

@@ -48,7 +48,7 @@ def _entered(visited: Visited) -> Iterator[str]:
 
 def _left(exit_: Exit | None) -> str:
     if exit_ is None:
-        return "not left before the test was over"
+        return "not seen to be left,"
     if exit_.is_recovered:
         return "left by a panic that a deferred call recovered,"
     either = " (or by a panic that was recovered)" if exit_.may_be_recovered else ""

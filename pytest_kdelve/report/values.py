@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 Compare = Callable[[object, object], Sequence[str]]
 
 _MOST_CHARACTERS = 300
-#: Up to this length a value is taken in at one glance.
-_SHORT = 60
+#: Up to this length a value is one line.
+_SHORT = 100
 
 
 def lines_of_difference(difference: Difference, compare: Compare) -> Iterator[str]:

@@ -53,7 +53,14 @@ TESTS = """
     @pytest.mark.hits(
         "endpoints/handlers/get.go",
         at="getter(ctx, name, req)",
-        locals={"req.URL": {"Path": f"{SERVICES}/kubernetes/status", "RawQuery": "", "Quary": ""}},
+        locals={
+            "req.URL": {
+                "Path": f"{SERVICES}/kubernetes/status",
+                "RawQuery": "",
+                "RawFragment": "",
+                "Quary": "",
+            }
+        },
     )
     def test_with_another_url(api):
         api.get(f"{SERVICES}/kubernetes")

@@ -110,7 +110,6 @@ TESTS = """
 SAYS = {
     "test_of_a_module_twin": ("assert False",),
     "TestClass.test_of_a_class_twin": (
-        "Nothing reached it.",
         "No request of this test's entered handlers.getResourceHandler.func1.",
     ),
     "TestClass.test_of_a_class_and_its_method_twin": (

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 LONG = """
     import pytest
 
-    EXPECTED = {"app": "a" * 30, "env": "b" * 30}
+    EXPECTED = {"app": "a" * 50, "env": "b" * 50}
 
     @pytest.mark.hits("a.go:1", locals={"labels": EXPECTED})
     def test_one(api):
-        labels = '{"app": "%s", "env": "%s"}' % ("a" * 30, "c" * 30)
+        labels = '{"app": "%s", "env": "%s"}' % ("a" * 50, "c" * 50)
         api.get("/reach/a.go", params={"labels": labels})
 """
 
@@ -33,7 +33,7 @@ def test_long_values_differ_as_in_an_assertion_of_pytest(faked: pytest.Pytester)
             "        {'app': 'aaa*} == {'app': 'aaa*}",
             "*Omitting 1 identical items, use -vv to show",
             "        Differing items:",
-            f"        {{'env': '{'c' * 30}'}} != {{'env': '{'b' * 30}'}}",
+            f"        {{'env': '{'c' * 50}'}} != {{'env': '{'b' * 50}'}}",
             "        Use -v to get more diff",
             "",
             "This test's requests:",
@@ -49,9 +49,9 @@ def test_verbosity_has_its_usual_effect(faked: pytest.Pytester) -> None:
         [
             "        Full diff:*",
             "          {",
-            f"              'app': '{'a' * 30}',",
-            f"        -     'env': '{'b' * 30}',",
-            f"        +     'env': '{'c' * 30}',",
+            f"              'app': '{'a' * 50}',",
+            f"        -     'env': '{'b' * 50}',",
+            f"        +     'env': '{'c' * 50}',",
             "          }",
         ]
     )
@@ -117,7 +117,7 @@ def test_a_long_difference_is_cut_unless_more_is_asked_for(faked: pytest.Pyteste
 def test_colours_are_no_part_of_a_difference(faked: pytest.Pytester) -> None:
     faked.makepyfile(LONG)
     result = faked.runpytest("--kdelve-timeout=0", "--color=yes", "-vv")
-    result.stdout.fnmatch_lines([f"        -     'env': '{'b' * 30}',"])
+    result.stdout.fnmatch_lines([f"        -     'env': '{'b' * 50}',"])
 
 
 def test_a_secret_is_blotted_out_before_a_difference_is_shortened(faked: pytest.Pytester) -> None:
@@ -168,7 +168,7 @@ def test_how_far_a_request_came(faked: pytest.Pytester, history: Callable[[], li
   handlers.getResourceHandler.func1 (line 60) was entered, but
     left after line 69 by
       GET /reach/entry.go/exit.go
-    not left before the test was over by
+    not seen to be left, by
       GET /reach/entry.go
 
 This test's requests:

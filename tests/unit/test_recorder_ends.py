@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.unit.fake_delve import FakeFrame
 from tests.unit.test_recorder import Fake, Subscriber
 
 
@@ -47,5 +48,20 @@ def test_several_goroutines_stop_at_once_where_it_ends(fake: Fake) -> None:
     fake.add(sated)
     fake.goroutine("kdelve-1")
     fake.loop.stopped(fake.client.stop(1), fake.client.stop(1, goroutine=8))
+    assert len(sated.hits) == 1
+    assert fake.client.breakpoints == {}
+
+
+def test_what_a_later_one_would_learn_is_not_told_to_a_breakpoint_that_is_gone(fake: Fake) -> None:
+    """Delve would refuse it, which ends the recording of everybody."""
+    sated = Sated(1)
+    fake.add(sated)
+    fake.client.frames = [FakeFrame("registry.Get", {"name": "string"})]
+    first = fake.client.stop(1)
+    fake.goroutine("kdelve-1")
+    second = fake.client.stop(1, goroutine=8)
+    fake.client.count()
+    fake.loop.stopped(first, second)
+    assert fake.client.count()["amend_breakpoint"] == 0
     assert len(sated.hits) == 1
     assert fake.client.breakpoints == {}

@@ -70,7 +70,7 @@ def test_the_ways_to_leave_a_function() -> None:
         "  left at line 76 by",
         "  left after line 76 (or by a panic that was recovered) by",
         "  left by a panic that a deferred call recovered, by",
-        "  not left before the test was over by",
+        "  not seen to be left, by",
     ]
 
 

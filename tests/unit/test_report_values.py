@@ -16,7 +16,7 @@ from pytest_kdelve.report.values import expected_text, lines_of_difference
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LONG = "x" * 61
+LONG = "x" * 101
 USER = Struct(
     "user.DefaultInfo",
     {"Name": "admin", "UID": "1", "Ref": Struct("v1.Ref", {"Kind": "User", "Name": "a"})},
