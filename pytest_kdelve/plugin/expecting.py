@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_kdelve.delve.locations import Location, Place
+    from pytest_kdelve.hits.breakpoints import Subscription
     from pytest_kdelve.hits.expectations import Expectation
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.requests import RequestLog
@@ -59,6 +60,7 @@ class Expecting:
                 if must_be_reached(expectation)
             ],
         )
+        self._around: list[Subscription] = []
         self._subscriptions = [
             subscription
             for watching in self._watching
@@ -92,12 +94,18 @@ class Expecting:
             # They only say more where a test fails, so it goes on without them.
             self._surroundings = Surroundings(self._debugged.bodies, ())
         else:
-            self._subscriptions += around
+            self._around = around
+
+    def leave_surroundings(self) -> None:
+        """Watch the test's own places only: at any other breakpoint, a step would end early."""
+        self._debugged.recorder.remove(self._around)
+        self._around = []
+        self._surroundings = Surroundings(self._debugged.bodies, ())
 
     def stop(self) -> None:
         """Remove the breakpoints; they are gone with a target that is gone, which was said."""
         with suppress(TargetExitedError, DelveConnectionError):
-            self._debugged.recorder.remove(self._subscriptions)
+            self._debugged.recorder.remove([*self._subscriptions, *self._around])
 
     def hits(self, location: str | None = None) -> Iterator[Hit]:
         """Yield the test's hits, all or those of markers with this location."""

@@ -141,6 +141,9 @@ def _kdelve_requests(_kdelve_debugged: Debugged) -> RequestLog:
 @pytest.fixture
 def _kdelve_pauses(request: pytest.FixtureRequest, _kdelve_debugged: Debugged) -> Iterator[Pauses]:
     """Own the test's pauses, so that no way out of it leaves the apiserver standing."""
+    if "_kdelve_namespace" in request.fixturenames:
+        # It is removed by requests, so after the pauses have ended.
+        request.getfixturevalue("_kdelve_namespace")
     pauses = Pauses(request.node, _kdelve_debugged.clock)
     request.node.stash[PAUSES] = pauses
     yield pauses
@@ -207,12 +210,7 @@ def kdelve(
 ) -> Kdelve:
     """Return the debugger."""
     expecting: Expecting | None = request.node.stash.get(EXPECTING, None)
-    return Kdelve(
-        _kdelve_debugged,
-        _kdelve_requests,
-        _kdelve_pauses,
-        expecting.hits if expecting else lambda _location: iter(()),
-    )
+    return Kdelve(_kdelve_debugged, _kdelve_requests, _kdelve_pauses, expecting)
 
 
 @pytest.fixture(autouse=True)

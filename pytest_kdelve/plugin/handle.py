@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.requests import RequestLog
     from pytest_kdelve.plugin.debugged import Debugged
+    from pytest_kdelve.plugin.expecting import Expecting
     from pytest_kdelve.plugin.pausing import Pauses
 
 
@@ -34,12 +35,12 @@ class Kdelve:
         debugged: Debugged,
         log: RequestLog,
         pauses: Pauses,
-        marked_hits: Callable[[str | None], Iterator[Hit]],
+        expecting: Expecting | None,
     ) -> None:
         self._debugged = debugged
         self._log = log
         self._pauses = pauses
-        self._marked_hits = marked_hits
+        self._expecting = expecting
 
     @property
     def client(self) -> Client:
@@ -52,7 +53,8 @@ class Kdelve:
         Waits until what has happened is recorded.
         """
         self._debugged.recorder.settle()
-        return sorted(self._marked_hits(location), key=lambda hit: hit.time)
+        marked = self._expecting.hits(location) if self._expecting else ()
+        return sorted(marked, key=lambda hit: hit.time)
 
     @contextmanager
     def watch(
@@ -112,6 +114,8 @@ class Kdelve:
         place = self._debugged.recorder.resolve(Location.parse(location, at))
         chosen = _Chosen(when=when, by=by, stack=True)
         coverage = Coverage()
+        if self._expecting:
+            self._expecting.leave_surroundings()
 
         def subscribe(hold: Callable[[Hit], None]) -> Subscription:
             return Subscription(

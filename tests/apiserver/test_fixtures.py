@@ -165,14 +165,14 @@ def config_map(api: ApiSession) -> str:
         ("DELETE", "registry.(*Store).Delete"),
     ],
 )
-def test_a_hit_in_a_goroutine_without_a_request_is_found_by_its_parent(
+def test_a_hit_in_a_goroutine_without_a_request_is_found_by_its_context(
     api: ApiSession, kdelve: Kdelve, config_map: str, method: str, location: str
 ) -> None:
     new = {"metadata": {"name": config_map.rpartition("/")[2]}, "data": {"a": "b"}}
     merge = {"Content-Type": "application/merge-patch+json"} if method == "PATCH" else {}
     with kdelve.watch(location, locals=[]) as hits:
         assert api.request(method, config_map, json=new, headers=merge).ok
-    assert hits.only.attribution is Attribution.ANCESTOR
+    assert hits.only.attribution is Attribution.CONTEXT
     assert str(hits.only.request) == f"{method} {config_map}"
 
 

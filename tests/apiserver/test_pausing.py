@@ -108,6 +108,19 @@ def test_a_marker_and_a_pause_share_a_line(kdelve: Kdelve, api: ApiSession) -> N
     assert answer.result().ok
 
 
+@pytest.mark.hits(GETTER, at=GETTER_CALL, count=1)
+def test_a_marker_in_a_function_does_not_end_a_step_out_of_it(
+    kdelve: Kdelve, api: ApiSession
+) -> None:
+    """To say how far a request came, the function's returns are watched until somebody pauses."""
+    with kdelve.pause(GETTER, at=GETTER_CALL) as pause:
+        answer = api.background.get(SERVICE)
+        stop = pause.wait()
+        function = stop.function
+        assert stop.stepout().function != function
+    assert answer.result().ok
+
+
 def test_two_pauses_follow_one_request(kdelve: Kdelve, api: ApiSession) -> None:
     with (
         kdelve.pause(AUTHORIZATION, at=DECIDED) as authorized,

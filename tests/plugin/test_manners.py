@@ -124,8 +124,12 @@ def test_startup_code_is_watched_for_what_is_chosen_only(faked: pytest.Pytester)
     faked.runpytest("-k", "test_b").assert_outcomes(passed=1, deselected=1)
 
 
-def test_pdb_finds_the_breakpoints_still_set(faked: pytest.Pytester) -> None:
+def test_pdb_finds_the_breakpoints_still_set(
+    faked: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Of an expectation that is not fulfilled as of any other failure."""
+    # pytest-timeout counts no more, in the whole process, once somebody is in a debugger.
+    monkeypatch.setattr("pytest_timeout.SUPPRESS_TIMEOUT", False)
     faked.makepyfile(
         debugger="""
         class Pdb:
