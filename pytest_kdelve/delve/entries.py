@@ -44,6 +44,24 @@ class Entries:
             raise self._not_written(location, entry)
         return replace(entry, pcs=[pc for each in found for pc in each.pcs or [each.pc]])
 
+    def usable(self, entry: api.Location) -> api.Location:
+        """Return where a function may be looked at; of a closure, that is its first statement.
+
+        Where it begins, a closure has not yet copied the variables that it has captured to their
+        places, so any memory would be shown as their values. One that begins with a loop is left
+        there, since it comes to that statement more than once, and so is an optimised one.
+        """
+        function = entry.function
+        is_closure = function is not None and len(functions.around(function.name)) > 1
+        if not is_closure or function is None or function.optimized or len(entry.pcs or ()) > 1:
+            return entry
+        code = self._client.disassemble(entry.pc)
+        body = (each for each in code if each.loc.pc > entry.pc and each.loc.line != entry.line)
+        first = next((each.loc for each in body if each.loc.file == entry.file), None)
+        if first is None or any(f"{first.pc:#x}" in each.text for each in code):
+            return entry
+        return replace(entry, pc=first.pc, pcs=[first.pc], line=first.line)
+
     def lines(self, entry: api.Location) -> list[int]:
         """Return the lines of a function's instructions, in their order."""
         return [

@@ -315,7 +315,7 @@ class Resolver:
 
     def _in_function(self, location: Location, entry: api.Location) -> Place:
         if location.at is None and location.line is None:
-            return self._to_place(entry)
+            return self._to_place(self._entries.usable(entry))
         first, last = self._extent(entry)
         line = None if location.line is None else first + location.line
         if line is not None and line > last:

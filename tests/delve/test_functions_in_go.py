@@ -68,6 +68,23 @@ def test_a_function_is_the_written_one(client: Client, written: str, source: str
     assert resolve(client, written).source.startswith(source)
 
 
+def test_a_closure_begins_where_it_has_its_captured_variables(debug: Debug) -> None:
+    """At its entry they are not in their places yet, so that any memory would be shown."""
+    with debug(PROGRAM).connect() as client:
+        place = resolve(client, "main.capturing.func1")
+        assert place.source.endswith("// its first statement")
+        [stopped] = stops(client, [place], variables=["word", "times"])
+    assert stopped.breakpoint_info
+    word, times = stopped.breakpoint_info.variables or ()
+    assert (word.value, times.value) == ("captured", "2")
+
+
+def test_a_closure_that_begins_with_a_loop_is_entered_once(debug: Debug) -> None:
+    with debug(PROGRAM).connect() as client:
+        place = resolve(client, "main.capturing.func2")
+        assert len(stops(client, [place])) == 1
+
+
 @pytest.mark.parametrize("written", ["(*Value).Speak", "(*Box).Get"])
 def test_a_text_in_a_function_that_is_called_through_a_wrapper(
     client: Client, written: str

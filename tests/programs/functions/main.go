@@ -103,6 +103,21 @@ func callers() int {
 }
 
 //go:noinline
+func capturing(word string) string {
+	length := len(word)
+	say := func(times int) string { // begins a capturing closure
+		return fmt.Sprint(word, times*length) // its first statement
+	}
+	count := func() { // begins a looping closure
+		for length > 0 {
+			length--
+		}
+	}
+	count()
+	return say(2)
+}
+
+//go:noinline
 func methodValues() string {
 	value := Value{"value"}
 	speak := value.Speak // a method value
@@ -117,6 +132,7 @@ func throughInterfaces(value speaker, inner whisperer, get getter[int], put putt
 }
 
 func main() {
+	capturing("captured")
 	throughInterfaces(&Value{"pointer"}, &Outer{1, &Inner{"inner"}}, &Box[int]{1}, &Box[string]{})
 	fmt.Println(Value{"direct"}.Speak(","), methodValues(), order)
 	fmt.Println(deferring(), callers())
