@@ -10,6 +10,8 @@ import re
 
 import pytest
 
+from pytest_kdelve import at
+
 DECISION_ALLOW = 1
 
 
@@ -95,3 +97,37 @@ def test_a_user_without_a_role_is_forbidden(api):
     somebody = {"Impersonate-User": "somebody"}
     answer = api.get("/api/v1/namespaces/default/services/kubernetes", headers=somebody)
     assert answer.status_code == 403
+
+
+@pytest.mark.hits_in_order(
+    at("endpoints/filters/authentication.go", "genericapirequest.WithUser(req.Context()"),
+    at(
+        "endpoints/filters/authorization.go",
+        "if authorized == authorizer.DecisionAllow {",
+        locals={"authorized": "DecisionAllow"},
+    ),
+    at("endpoints/handlers/create.go", "requestFunc := func() (runtime.Object, error) {"),
+    at("namespace/lifecycle/admission.go", "if !exists || forceLiveLookup {"),
+    "registry.(*Store).Create",
+    "etcd3.(*store).Create",
+)
+def test_a_post_goes_down_through_all_layers(api, namespace):
+    """One request reaches them one after another, in two goroutines."""
+    new = {"metadata": {"name": "reading"}, "data": {"chapter": "1"}}
+    assert api.post(f"/api/v1/namespaces/{namespace}/configmaps", json=new).status_code == 201
+
+
+@pytest.mark.hits(
+    "endpoints/filters/authorization.go",
+    at="responsewriters.Forbidden(",
+    locals={"authorized": "DecisionDeny", "reason": re.compile("RBAC: allowed by")},
+)
+def test_a_decision_that_is_changed_is_obeyed(api, kdelve):
+    """While the server is paused, the request waits in the background."""
+    with kdelve.pause("endpoints/filters/authorization.go", at="authorizationFinish :=") as pause:
+        answer = api.background.get("/api")
+        stop = pause.wait()
+        assert stop.locals["authorized"] == "DecisionAllow"
+        stop.set("authorized", 0)
+        stop.resume()
+    assert answer.result().status_code == 403

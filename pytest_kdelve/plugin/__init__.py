@@ -35,7 +35,7 @@ from pytest_kdelve.plugin.header import (
     pytest_terminal_summary,
     pytest_testnodedown,
 )
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, RAN, SETTINGS, STARTUP
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, HOOKS, RAN, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
@@ -71,7 +71,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
-    config.pluginmanager.register(pausing.Hooks(), "kdelve-pausing")
+    config.stash[HOOKS] = hooks = pausing.Hooks()
+    config.pluginmanager.register(hooks, "kdelve-pausing")
     for declaration in markers.DECLARATIONS:
         config.addinivalue_line("markers", declaration)
     try:

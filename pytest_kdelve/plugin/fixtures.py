@@ -21,7 +21,7 @@ from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
 from pytest_kdelve.plugin.pausing import PAUSES, Pauses
 from pytest_kdelve.plugin.remembered import Remembered
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS, STARTUP
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, HOOKS, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _kdelve_debugged(
 ) -> Iterator[Debugged]:
     settings = pytestconfig.stash[SETTINGS]
     with signals.as_interrupts():
-        with _readable_errors():
+        with pytestconfig.stash[HOOKS].uncounted(), _readable_errors():
             plan = Plan(
                 binaries=_binaries(pytestconfig, settings),
                 locks=build.cache_folder() / "ports",

@@ -1,9 +1,10 @@
-"""A test's pauses: none outlives the test, and pytest-timeout does not count them."""
+"""A test's pauses, and what pytest-timeout does not count: them, and the session's start."""
 
 from __future__ import annotations
 
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_kdelve.errors import KdelveError
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from pytest_kdelve.hits.clock import Clock
     from pytest_kdelve.hits.pausing import Pause
@@ -125,6 +126,21 @@ _TIMER = pytest.StashKey[_Timer | None]()
 class Hooks:
     """Hooks that pauses need; those of pytest-timeout are not called where it is missing."""
 
+    def __init__(self) -> None:
+        self._timer: _Timer | None = None
+
+    @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Let pytest-timeout not count what one test does for all, such as a build."""
+        timer = self._timer
+        if timer:
+            timer.suspend()
+        try:
+            yield
+        finally:
+            if timer:
+                timer.go_on()
+
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Resume what the test has left paused, before anybody waits for hits or for answers."""
@@ -147,7 +163,7 @@ class Hooks:
     ) -> Generator[None, object, object]:
         """Note when pytest-timeout begins to count; a fixture may have paused the server by now."""
         result = yield
-        item.stash[_TIMER] = timer = _Timer(item, settings)
+        item.stash[_TIMER] = self._timer = timer = _Timer(item, settings)
         pauses = item.stash.get(PAUSES, None)
         if pauses and pauses.is_looked_at:
             timer.suspend()
@@ -156,4 +172,4 @@ class Hooks:
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_timeout_cancel_timer(self, item: pytest.Item) -> None:
         """Note that pytest-timeout does not count any more."""
-        item.stash[_TIMER] = None
+        item.stash[_TIMER] = self._timer = None

@@ -8,8 +8,10 @@ from pytest_kdelve.hits.expectations import Expectation
 from pytest_kdelve.hits.order import OrderExpectation
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.options import Settings
+from pytest_kdelve.plugin.pausing import Hooks
 
 #: Of the configuration.
+HOOKS = pytest.StashKey[Hooks]()
 SETTINGS = pytest.StashKey[Settings]()
 #: Of the configuration: start-up expectations of all collected tests.
 STARTUP = pytest.StashKey[list[Expectation]]()

@@ -19,6 +19,7 @@ ONE_RUN = """
     GETTER = dict(location="endpoints/handlers/get.go", at="getter(ctx, name, req)")
     runs = itertools.count(1)
 
+    @pytest.mark.timeout(4)  # The apiserver's start takes longer, and is not the test's.
     @pytest.mark.flaky(reruns=1)
     @pytest.mark.hits("main.main", during="startup", count=1)
     @pytest.mark.hits(**GETTER, locals={"name": "kubernetes"}, count=1)

@@ -25,30 +25,34 @@ OPTIONS = ("--kdelve-timeout=0",)
 class Twin:
     """What is changed in one mark of a test, counted from 0 in the order in which they are written.
 
-    Of ``locals``, those that are named are changed, and the others are left.
+    Of ``locals``, those that are named are changed, and the others are left. ``places`` take the
+    place of those of an order.
     """
 
     def __init__(
         self,
-        *,
+        *places: object,
         mark: int = 0,
         locals: Mapping[str, object] | None = None,  # noqa: A002 - the mark's name
         **changes: object,
     ) -> None:
+        self._places = places
         self._mark = mark
         self._locals = locals
         self._changes = changes
 
     def change(self, item: pytest.Item) -> None:
         """Replace the mark in a test that has been collected."""
-        indexes = [n for n, mark in enumerate(item.own_markers) if mark.name.endswith("hits")]
+        indexes = [n for n, mark in enumerate(item.own_markers) if "hits" in mark.name]
         # pytest has the lowest mark of a function first.
         index = indexes[::-1][self._mark]
         mark = item.own_markers[index]
         changed = {**mark.kwargs, **self._changes}
         if self._locals:
             changed["locals"] = {**mark.kwargs["locals"], **self._locals}
-        item.own_markers[index] = getattr(pytest.mark, mark.name)(*mark.args, **changed).mark
+        item.own_markers[index] = getattr(pytest.mark, mark.name)(
+            *(self._places or mark.args), **changed
+        ).mark
 
 
 TWINS: Mapping[str, Twin] = {
@@ -65,6 +69,8 @@ TWINS: Mapping[str, Twin] = {
     "test_a_user_without_a_role_is_forbidden": Twin(
         locals={"attributes.(data).User.(data).Name": "nobody"}
     ),
+    "test_a_post_goes_down_through_all_layers": Twin("etcd3.(*store).Create", "(*Store).Create"),
+    "test_a_decision_that_is_changed_is_obeyed": Twin(locals={"authorized": "DecisionNoOpinion"}),
     # test_authentication.py
     "test_a_token_becomes_a_user_and_groups": Twin(
         locals={"resp.User.(data).Groups": ["system:masters", "system:authenticated"]}

@@ -6,12 +6,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.plugin.test_junit import hit, properties
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +93,40 @@ def test_hits_of_an_earlier_run_are_no_properties(faked: pytest.Pytester) -> Non
     assert properties(faked, "--reruns=1", "-k", "test_two") == {
         "test_two": [hit("a.go", " with run == '2'")]
     }
+
+
+@pytest.mark.parametrize("method", ["signal", "thread"])
+@pytest.mark.parametrize(("counted", "passed"), [("uncounted()", 2), ("nothing()", 0)])
+def test_what_a_test_does_for_all_is_not_counted(
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    counted: str,
+    passed: int,
+) -> None:
+    """Else a test with a timeout could never be the first one, which builds and starts."""
+    pytester.makeconftest(f"""
+        import contextlib, pytest, time
+        from pytest_kdelve.plugin.state import HOOKS
+
+        @pytest.fixture(scope="session")
+        def started(pytestconfig):
+            nothing = contextlib.nullcontext
+            uncounted = pytestconfig.stash[HOOKS].uncounted
+            with {counted}:
+                time.sleep(1.5)
+    """)
+    pytester.makepyfile("""
+        import pytest, time
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_one(started, number):
+            time.sleep(0.1)
+    """)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
+    result = pytester.runpytest_subprocess("--timeout=1", f"--timeout-method={method}")
+    assert result.parseoutcomes().get("passed", 0) == passed
+    assert (result.ret == 0) is bool(passed)
 
 
 def test_a_test_that_takes_too_long_leaves_no_breakpoint(
