@@ -216,7 +216,7 @@ def _known(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if not line.lstrip().startswith("Not counted: "):  # How many others came by is by chance.
             without_goroutine = re.sub(r"goroutine \d+", "goroutine N", line)
-            yield re.sub(r"\breading-[0-9a-z]+\b", "reading-NAME", without_goroutine).rstrip()
+            yield re.sub(r"\b(reading|kdelve)-[0-9a-z]+\b", r"\1-NAME", without_goroutine).rstrip()
 
 
 def _write() -> None:
