@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
+from pytest_kdelve.delve.structs import Struct
 from pytest_kdelve.delve.values import Incomplete, Unreadable
 from pytest_kdelve.errors import UsageError
 
@@ -145,7 +146,7 @@ def _compare(expression: str, expected: object, actual: object) -> Difference | 
     if isinstance(actual, Incomplete):
         return Difference(expression, expected, actual, note="it is too large to be loaded whole")
     try:
-        if _holds(expected, actual):
+        if holds(expected, actual):
             return None
     except Exception as error:  # noqa: BLE001 - a user's callable or __eq__ may raise anything
         return Difference(expression, expected, actual, note=f"comparing them raised {error!r}")
@@ -164,10 +165,21 @@ def _is_unknown(expected: object, actual: object) -> bool:
     return False
 
 
-def _holds(expected: object, actual: object) -> bool:
+def holds(expected: object, actual: object) -> bool:
+    """Whether a value is as expected; patterns and callables may be within dicts and lists.
+
+    Raises what a callable or an ``__eq__`` raises.
+    """
     if isinstance(expected, re.Pattern):
         return isinstance(actual, str | bytes) and bool(expected.search(actual))
     if callable(expected):
         check: Callable[[object], object] = expected
         return bool(check(actual))
+    if type(expected) is dict and isinstance(actual, Mapping):
+        # A dict asks for some of a struct's fields, and for all keys of a map.
+        is_asked_for = isinstance(actual, Struct) or len(expected) == len(actual)
+        pairs = expected.items()
+        return is_asked_for and all(key in actual and holds(v, actual[key]) for key, v in pairs)
+    if type(expected) is list and isinstance(actual, list):
+        return len(expected) == len(actual) and all(map(holds, expected, actual))
     return bool(expected == actual)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.structs import Struct
 from pytest_kdelve.delve.values import Incomplete, Unreadable
+from pytest_kdelve.hits.expectations import holds
 from pytest_kdelve.report.redact import redact, redact_value
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def lines_of_difference(difference: Difference, compare: Compare) -> Iterator[st
     expected, actual = difference.expected, _asked_for(difference.expected, difference.actual)
     compared: Sequence[str] = ()
     if not difference.note and not _is_plain_pair(expected, actual):
-        compared = compare(redact_value(expected), redact_value(actual))
+        compared = compare(redact_value(_unless_held(expected, actual)), redact_value(actual))
     note = f": {difference.note}" if difference.note else ""
     yield f"{difference.expression}{note or ', seen == expected:' if compared else note}"
     yield from (f"  {line}" for line in _missing(expected, difference.actual))
@@ -89,6 +90,20 @@ def _asked_for(expected: object, actual: object) -> object:
         known = [_asked_for(*pair) for pair in zip(expected, actual, strict=False)]
         return [*known, *actual[len(known) :]]
     return actual
+
+
+def _unless_held(expected: object, actual: object) -> object:
+    """Return what is expected, with the value itself where it is as a pattern or callable says."""
+    if type(expected) is dict and isinstance(actual, Mapping):
+        return {
+            key: _unless_held(value, actual[key]) if key in actual else value
+            for key, value in expected.items()
+        }
+    if type(expected) is list and isinstance(actual, list) and len(expected) == len(actual):
+        return list(map(_unless_held, expected, actual))
+    if (isinstance(expected, re.Pattern) or callable(expected)) and holds(expected, actual):
+        return actual
+    return expected
 
 
 def _missing(expected: object, actual: object) -> Iterator[str]:

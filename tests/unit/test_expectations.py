@@ -87,6 +87,9 @@ HOLDING = {
     "some fields": ({"Name": "admin"}, USER),
     "fields of fields": ({"Name": "admin", "Ref": {"Kind": "User"}}, USER),
     "fields in a list": ([{"Kind": "User"}], [USER["Ref"]]),
+    "pattern for a field": ({"Ref": {"Kind": re.compile("^Us")}}, USER),
+    "pattern in a map": ({"a": re.compile("b")}, {"a": "abc"}),
+    "callable in a list": ([1, lambda value: value > 1], [1, 2]),
     "a field beside one that is incomplete": ({"Groups": ["system:masters"]}, USER),
 }
 DIFFERING = {
@@ -107,6 +110,10 @@ DIFFERING = {
     "some fields": ({"Name": "somebody"}, USER),
     "fields of fields": ({"Name": "admin", "Ref": {"Kind": "Group"}}, USER),
     "fields in a list": ([{"Kind": "Group"}], [USER["Ref"]]),
+    "pattern for a field": ({"Ref": {"Kind": re.compile("^Gr")}}, USER),
+    "pattern in a map": ({"a": re.compile("b")}, {"a": "abc", "c": "d"}),
+    "callable in a list": ([1, lambda value: value > 1], [1, 1]),
+    "callable in a list that is longer": ([1, lambda value: value > 1], [1, 2, 3]),
     "a field that is not there": ({"Nmae": "admin"}, USER),
 }
 

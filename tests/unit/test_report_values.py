@@ -95,6 +95,21 @@ def test_others_are_compared(expected: object, actual: object) -> None:
     )
 
 
+def test_what_a_pattern_matches_within_is_no_difference() -> None:
+    compared: list[object] = []
+
+    def compare(*both: object) -> list[str]:
+        compared.extend(both)
+        return ["left == right"]
+
+    expected = {"Name": re.compile("^ad"), "UID": "2", "Ref": {"Kind": str.isupper, "Name": LONG}}
+    list(lines_of_difference(Difference("value", expected, USER), compare))
+    assert compared == [
+        {"Name": "admin", "UID": "2", "Ref": {"Kind": str.isupper, "Name": LONG}},
+        {"Name": "admin", "UID": "1", "Ref": {"Kind": "User", "Name": "a"}},
+    ]
+
+
 def test_where_there_is_nothing_to_say_of_their_difference() -> None:
     assert said(Wanted(), "a") == "value\n  expected <Wanted>\n  was      'a'"
 
