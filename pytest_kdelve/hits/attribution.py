@@ -33,7 +33,7 @@ _MOST_ANCESTORS = 16
 #: Of the runtime's g since Go 1.21: the first of them, also where the target keeps none.
 _PARENT = "runtime.curg.parentGoid"
 _ANCESTOR_DEPTH = 128
-#: How many goroutines of nobody are remembered.
+#: How many goroutines are remembered whose ancestors told nothing.
 _MOST_NOBODYS = 4096
 
 
@@ -88,7 +88,7 @@ class RequestFinder:
 
     def __init__(self) -> None:
         self._variables = FrameVariables()
-        #: Goroutines of nobody, with the functions they were in.
+        #: Goroutines whose ancestors told nothing, with the functions they were in.
         self._nobodys: dict[tuple[int, tuple[str, ...]], None] = {}
 
     def find(
@@ -98,11 +98,14 @@ class RequestFinder:
 
         ``frames`` are the goroutine's, innermost first.
         """
+        # It is looked for again at each hit: what a frame holds changes from line to line, and
+        # with the next piece of work of a goroutine that does one after another.
+        if found := self._in_goroutine(client, goroutine, frames):
+            return found
         key = goroutine, tuple(map(function_of, frames))
         if key in self._nobodys:
             return None
-        found = self._in_goroutine(client, goroutine, frames)
-        found = found or self._in_ancestors(client, goroutine, frames)
+        found = self._in_ancestors(client, goroutine, frames)
         if found is None:
             if len(self._nobodys) == _MOST_NOBODYS:
                 self._nobodys.clear()

@@ -161,6 +161,16 @@ def test_a_place_is_reached_in_several_ways(target: Target) -> None:
     ]
 
 
+def test_a_goroutine_works_for_one_request_after_another(target: Target) -> None:
+    """What is known of its last piece of work is not believed of the next one."""
+    ids = [None, f"{OWN}1", f"{OTHERS}1", None, f"{OWN}2"]
+    with target.recording("// in the context") as (hits, _):
+        for audit_id in ids:
+            target.get("/context", audit_id)
+    assert [hit.request and hit.request.audit_id for hit in hits] == ids
+    assert len({hit.goroutine for hit in hits}) == 1
+
+
 class TestConditions:
     """Where the request is in the frame, Delve itself passes over others' hits."""
 

@@ -214,13 +214,25 @@ class TestAncestors:
     def test_where_all_have_ended_there_is_none(self, client: FakeClient) -> None:
         assert RequestFinder().find(client.as_client, 7, client.stack) is None
 
-    def test_a_goroutine_of_nobody_is_looked_into_once(self, client: FakeClient) -> None:
+    def test_the_ancestors_of_a_goroutine_of_nobody_are_asked_once(
+        self, client: FakeClient
+    ) -> None:
         """For as long as it is in the same functions."""
         finder = RequestFinder()
         for _ in range(2):
             assert finder.find(client.as_client, 7, client.stack) is None
         assert client.count()["stacktrace"] == 1
         client.frames = [*client.frames[:-1], holding("handlers.delete")]
+        assert finder.find(client.as_client, 7, client.stack)
+
+    def test_a_goroutine_may_be_nobodys_before_it_works_for_a_request(
+        self, client: FakeClient
+    ) -> None:
+        """Where it is entered, a function has no request yet; and a worker has the next one."""
+        finder = RequestFinder()
+        client.frames = [holding("http.readRequest", audit_id=None, is_outgoing=True)]
+        assert finder.find(client.as_client, 7, client.stack) is None
+        client.frames = [holding("http.readRequest")]
         assert finder.find(client.as_client, 7, client.stack)
 
 
