@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,82 +11,19 @@ from pytest_kdelve.delve import api
 from pytest_kdelve.delve.locations import Place
 from pytest_kdelve.delve.values import Incomplete, Unreadable
 from pytest_kdelve.errors import RPCError, TargetExitedError
-from pytest_kdelve.hits import budget
-from pytest_kdelve.hits import recorder as module
-from pytest_kdelve.hits.breakpoints import Subscription
-from pytest_kdelve.hits.collected import Coverage
-from pytest_kdelve.hits.model import Attribution, Hit, Request
-from pytest_kdelve.hits.recorder import Recorder
+from pytest_kdelve.hits.model import Attribution, Request
 from tests.unit.fake_delve import (
     REQUEST_TYPE,
-    FakeClient,
     FakeFrame,
-    FakeLoop,
     number,
     request_values,
     string,
 )
+from tests.unit.recording import OTHERS, OWN, Fake, Subscriber
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-OWN, OTHERS = "kdelve-1", "somebody-1"
-
-
-class Subscriber:
-    """A subscription, and the hits that it got."""
-
-    def __init__(
-        self,
-        *pcs: int,
-        expressions: dict[str, int] | None = None,
-        load_frame: bool = False,
-        by_anyone: bool = False,
-    ) -> None:
-        self.hits: list[Hit] = []
-        self.subscription = Subscription(
-            place=Place("/src/get.go", 74, "handlers.get", pcs),
-            expressions=expressions or {},
-            load_frame=load_frame,
-            owner=OWN,
-            by_anyone=by_anyone,
-            sink=self.hits.append,
-        )
-
-
-class Fake:
-    """A recorder whose target is played by the test."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "Loop", FakeLoop)
-        self.client = FakeClient()
-        self.recorder = Recorder(lambda: self.client.as_client)
-        self.loop = cast("FakeLoop", self.recorder._loop)  # noqa: SLF001 - the seam
-
-    def add(self, *subscribers: Subscriber) -> None:
-        self.recorder.add([subscriber.subscription for subscriber in subscribers])
-
-    def remove(self, *subscribers: Subscriber) -> None:
-        self.recorder.remove([subscriber.subscription for subscriber in subscribers])
-
-    @property
-    def breakpoint(self) -> api.Breakpoint:
-        [breakpoint_] = self.client.breakpoints.values()
-        return breakpoint_
-
-    def goroutine(self, audit_id: str | None, **values: api.Variable) -> None:
-        """Let the goroutine be in a function that is called by a handler of a request."""
-        self.client.frames = [
-            FakeFrame("registry.Get", {"name": "string"}, values),
-            FakeFrame(
-                "handlers.get", {"req": REQUEST_TYPE}, request_values("req", audit_id=audit_id)
-            ),
-        ]
-
-    def hit(self, address: int, audit_id: str | None = OWN, **values: api.Variable) -> None:
-        self.goroutine(audit_id, **values)
-        self.loop.stopped(self.client.stop(address))
 
 
 @pytest.fixture
@@ -274,102 +211,6 @@ def test_outer_frames_of_another_goroutine_than_the_selected_are_read_anew(fake:
     fake.loop.stopped(selected, another)
     assert [hit.is_own for hit in subscriber.hits] == [True, True, True]
     assert fake.client.count() == {"eval": 4}
-
-
-class TestCondition:
-    """Where the request is in the frame itself, Delve passes over those of others."""
-
-    OWN_ONES = (
-        'delve.catch(uintptr(req) == 0 || req.RequestURI == "" || '
-        'req.Header["Audit-Id"][0][:8] == "kdelve-1")'
-    )
-
-    def hit_in_frame(self, fake: Fake, audit_id: str) -> None:
-        values = request_values("req", audit_id=audit_id)
-        fake.client.frames = [FakeFrame("handlers.get", {"req": REQUEST_TYPE}, values)]
-        fake.loop.stopped(fake.client.stop(1))
-
-    @pytest.mark.parametrize("audit_id", [OWN, OTHERS])
-    def test_it_is_set_once_a_request_was_found_there(self, fake: Fake, audit_id: str) -> None:
-        subscriber = Subscriber(1)
-        fake.add(subscriber)
-        assert fake.breakpoint.cond == ""
-        self.hit_in_frame(fake, audit_id)
-        assert fake.breakpoint.cond == self.OWN_ONES
-        assert subscriber.subscription.coverage == Coverage(passes_others=True)
-
-    def test_it_outlives_the_breakpoint(self, fake: Fake) -> None:
-        first, second = Subscriber(1), Subscriber(1)
-        fake.add(first)
-        self.hit_in_frame(fake, OWN)
-        fake.remove(first)
-        fake.add(second)
-        assert fake.breakpoint.cond == self.OWN_ONES
-
-    def test_there_is_none_for_an_outer_frame(self, fake: Fake) -> None:
-        subscriber = Subscriber(1)
-        fake.add(subscriber)
-        fake.hit(1)
-        assert fake.breakpoint.cond == ""
-        assert subscriber.subscription.coverage == Coverage()
-
-    def test_there_is_none_for_as_long_as_somebody_wants_all(self, fake: Fake) -> None:
-        own, all_ = Subscriber(1), Subscriber(1, by_anyone=True)
-        fake.add(own, all_)
-        self.hit_in_frame(fake, OWN)
-        assert fake.breakpoint.cond == ""
-        fake.remove(all_)
-        assert fake.breakpoint.cond == self.OWN_ONES
-        fake.add(all_)
-        assert fake.breakpoint.cond == ""
-        assert own.subscription.coverage.passes_others, "it did for a while"
-
-    def test_there_is_none_where_delve_cannot_catch_errors(self, fake: Fake) -> None:
-        fake.client.can_catch = False
-        fake.add(Subscriber(1))
-        self.hit_in_frame(fake, OWN)
-        assert fake.breakpoint.cond == ""
-
-
-class TestHotLine:
-    @pytest.fixture(autouse=True)
-    def _little_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(budget, "BURST", 3)
-        monkeypatch.setattr(budget, "RATE", 0)
-
-    def test_its_breakpoint_is_switched_off(self, fake: Fake) -> None:
-        """Hits of the same stop are delivered nevertheless."""
-        subscriber = Subscriber(1)
-        fake.add(subscriber)
-        fake.goroutine(OTHERS)
-        fake.loop.stopped(*(fake.client.stop(1, goroutine=number) for number in range(1, 6)))
-        assert len(subscriber.hits) == 5
-        assert fake.client.breakpoints == {}
-        switched_off = subscriber.subscription.coverage.switched_off
-        assert switched_off == "switched off after 4 hits of others in 0.0 s"
-        fake.remove(subscriber)
-        assert fake.client.breakpoints == {}
-
-    def test_the_tests_own_hits_do_not_count(self, fake: Fake) -> None:
-        subscriber = Subscriber(1)
-        fake.add(subscriber)
-        for _ in range(10):
-            fake.hit(1, OWN)
-        assert subscriber.subscription.coverage.switched_off == ""
-        assert len(subscriber.hits) == 10
-
-    def test_who_comes_later_has_it_set_again(self, fake: Fake) -> None:
-        first, second = Subscriber(1), Subscriber(1)
-        fake.add(first)
-        for _ in range(4):
-            fake.hit(1, OTHERS)
-        fake.add(second)
-        fake.hit(1, OWN)
-        assert [hit.is_own for hit in second.hits] == [True]
-        assert second.subscription.coverage.switched_off == ""
-        assert first.subscription.coverage.switched_off
-        fake.remove(first, second)
-        assert fake.client.breakpoints == {}
 
 
 def test_a_stop_without_threads_is_no_hit(fake: Fake) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.fake_delve import FakeFrame
-from tests.unit.test_recorder import Fake, Subscriber
+from tests.unit.recording import Fake, Subscriber
 
 
 @pytest.fixture
