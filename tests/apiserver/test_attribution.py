@@ -28,7 +28,7 @@ GETTER, GETTER_CALL = "endpoints/handlers/get.go", "getter(ctx, name, req)"
 #: Lines that hold no request; each is reached in a way of its own.
 IN_A_WATCHS_GOROUTINE = "cacher.(*cacheWatcher).processInterval"
 IN_A_FINISHERS_GOROUTINE = "etcd3.(*store).GuaranteedUpdate"
-IN_A_LOOKUPS_GOROUTINE = "cache.(*cachedTokenAuthenticator).doAuthenticateToken.func1"
+IN_A_LOOKUPS_GOROUTINE = "token/cache/cached_token_authenticator.go"
 IN_EVERYBODYS_GOROUTINE = "cacher.(*Cacher).dispatchEvent"
 
 
@@ -144,13 +144,13 @@ def test_what_a_finisher_does_is_the_tests_by_its_context(
 
 
 def test_a_lookup_of_a_token_is_the_tests_by_its_ancestors(api: ApiSession, kdelve: Kdelve) -> None:
-    """Its result is shared, so its context is nobody's, but the test's request has started it."""
+    """Its result is shared, so its context has no request, but the test's one has started it."""
 
     def unknown_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {uuid.uuid4()}"
         return request
 
-    with kdelve.watch(IN_A_LOOKUPS_GOROUTINE) as hits:
+    with kdelve.watch(IN_A_LOOKUPS_GOROUTINE, at="= a.authenticator.AuthenticateToken(") as hits:
         assert api.get("/api", auth=unknown_token).status_code == 401
     assert hits.only.attribution is Attribution.ANCESTOR
     assert str(hits.only.request) == "GET /api"
