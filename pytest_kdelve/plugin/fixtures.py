@@ -169,7 +169,7 @@ def api(
 
 @pytest.fixture
 def kube_client(
-    _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
+    _kdelve_debugged: Debugged, _kdelve_requests: RequestLog, _kdelve_pauses: Pauses
 ) -> Iterator[kubernetes_client.ApiClient]:
     """Return a client of the kubernetes package, whose requests are this test's."""
     debugged = _kdelve_debugged
@@ -177,6 +177,8 @@ def kube_client(
         debugged.url, debugged.credentials, _kdelve_requests, debugged.clock
     ) as client:
         yield client
+        # Its end waits for the answers to what it sends in threads of its own.
+        _kdelve_pauses.end()
 
 
 @pytest.fixture
