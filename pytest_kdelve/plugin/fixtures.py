@@ -209,10 +209,14 @@ def kdelve(
     _kdelve_debugged: Debugged,
     _kdelve_requests: RequestLog,
     _kdelve_pauses: Pauses,
-) -> Kdelve:
+) -> Iterator[Kdelve]:
     """Return the debugger."""
     expecting: Expecting | None = request.node.stash.get(EXPECTING, None)
-    return Kdelve(_kdelve_debugged, _kdelve_requests, _kdelve_pauses, expecting)
+    debugger = Kdelve(_kdelve_debugged, _kdelve_requests, _kdelve_pauses, expecting)
+    yield debugger
+    # What it set is gone with a target that is gone, which was said.
+    with _readable_errors(_kdelve_debugged), suppress(TargetExitedError, DelveConnectionError):
+        debugger.close()
 
 
 @pytest.fixture(autouse=True)
