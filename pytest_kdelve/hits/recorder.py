@@ -91,6 +91,10 @@ class Recorder:
         """Remove subscriptions, and the breakpoints that nobody needs any more."""
         self._loop.call(lambda client: self._remove(client, subscriptions))
 
+    def clear_others(self) -> None:
+        """Remove the breakpoints and watchpoints that somebody set with ``client``."""
+        self._loop.call(self._clear_others)
+
     def settle(self) -> None:
         """Wait until every hit that has happened has been delivered."""
         self._loop.call(lambda _client: None)
@@ -113,12 +117,16 @@ class Recorder:
         for pc in subscription.place.pcs:
             armed = self._armed.get(pc) or Armed(0, pc, self._holders.get(pc))
             armed.subscriptions.append(subscription)
+            if armed.id:
+                try:
+                    client.amend_breakpoint(_wanted(client, armed))
+                except RPCError:
+                    # A test has cleared it itself, through the client.
+                    armed.id = 0
             if not armed.id:
                 armed.budget = Budget()
                 armed.id = client.create_breakpoint(_wanted(client, armed)).id
                 self._armed[pc] = armed
-            else:
-                client.amend_breakpoint(_wanted(client, armed))
 
     def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
         for armed in list(self._armed.values()):
@@ -134,6 +142,13 @@ class Recorder:
                     client.amend_breakpoint(_wanted(client, armed))
                 elif armed.id:
                     client.clear_breakpoint(armed.id)
+
+    def _clear_others(self, client: Client) -> None:
+        own = {armed.id for armed in self._armed.values()}
+        for each in client.list_breakpoints():
+            # Those with a negative number are Delve's own.
+            if each.id > 0 and each.id not in own:
+                client.clear_breakpoint(each.id)
 
     def _on_stop(self, client: Client, state: api.DebuggerState) -> None:
         by_id = {armed.id: armed for armed in self._armed.values() if armed.id}

@@ -169,7 +169,7 @@ def api(
 
 @pytest.fixture
 def kube_client(
-    _kdelve_debugged: Debugged, _kdelve_requests: RequestLog
+    _kdelve_debugged: Debugged, _kdelve_requests: RequestLog, _kdelve_pauses: Pauses
 ) -> Iterator[kubernetes_client.ApiClient]:
     """Return a client of the kubernetes package, whose requests are this test's."""
     debugged = _kdelve_debugged
@@ -177,6 +177,8 @@ def kube_client(
         debugged.url, debugged.credentials, _kdelve_requests, debugged.clock
     ) as client:
         yield client
+        # Its end waits for the answers to what it sends in threads of its own.
+        _kdelve_pauses.end()
 
 
 @pytest.fixture
@@ -207,10 +209,14 @@ def kdelve(
     _kdelve_debugged: Debugged,
     _kdelve_requests: RequestLog,
     _kdelve_pauses: Pauses,
-) -> Kdelve:
+) -> Iterator[Kdelve]:
     """Return the debugger."""
     expecting: Expecting | None = request.node.stash.get(EXPECTING, None)
-    return Kdelve(_kdelve_debugged, _kdelve_requests, _kdelve_pauses, expecting)
+    debugger = Kdelve(_kdelve_debugged, _kdelve_requests, _kdelve_pauses, expecting)
+    yield debugger
+    # What it set is gone with a target that is gone, which was said.
+    with _readable_errors(_kdelve_debugged), suppress(TargetExitedError, DelveConnectionError):
+        debugger.close()
 
 
 @pytest.fixture(autouse=True)

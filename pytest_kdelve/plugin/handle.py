@@ -41,11 +41,21 @@ class Kdelve:
         self._log = log
         self._pauses = pauses
         self._expecting = expecting
+        self._has_lent_client = False
 
     @property
     def client(self) -> Client:
-        """Delve's RPCs; each call halts the apiserver, and resumes it afterwards."""
+        """Delve's RPCs; each call halts the apiserver, and resumes it afterwards.
+
+        Breakpoints and watchpoints that are set with it are removed when the test is over.
+        """
+        self._has_lent_client = True
         return self._debugged.recorder.client
+
+    def close(self) -> None:
+        """Remove what the test has set with ``client``."""
+        if self._has_lent_client:
+            self._debugged.recorder.clear_others()
 
     def hits(self, location: str | None = None) -> Sequence[Hit]:
         """Return the hits of this test's markers so far, all or of one location as written.

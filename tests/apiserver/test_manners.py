@@ -14,6 +14,7 @@ ONE_RUN = """
     import signal
 
     import pytest
+    from pytest_kdelve.delve.api import Breakpoint
 
     SERVICE = "/api/v1/namespaces/default/services/kubernetes"
     GETTER = dict(location="endpoints/handlers/get.go", at="getter(ctx, name, req)")
@@ -41,6 +42,17 @@ ONE_RUN = """
         watched = {"watch": "1", "timeoutSeconds": "60"}
         for line in api.get("/api/v1/pods", params=watched, stream=True).iter_lines():
             pass
+
+    def test_sets_and_clears_breakpoints_itself(api, kdelve):
+        with kdelve.watch(**GETTER) as hits:
+            client = kdelve.client
+            [own] = [each for each in client.list_breakpoints() if each.id > 0]
+            client.clear_breakpoint(own.id)
+            with kdelve.watch(**GETTER) as again:
+                api.get(SERVICE)
+            assert len(hits) == len(again) == 1
+        client.create_breakpoint(Breakpoint(addrs=own.addrs))
+        assert api.get(SERVICE).ok
 
     def test_nothing_is_left_of_them(api, kdelve):
         assert all(each.id < 0 for each in kdelve.client.list_breakpoints())
@@ -72,7 +84,7 @@ def after(heading: str, lines: list[str]) -> list[str]:
 
 def test_reruns_and_timeouts(runner: Runner) -> None:
     result = runner.run_file(ONE_RUN, "--junitxml=junit.xml", "-W", "error")
-    result.assert_outcomes(passed=2, failed=2)
+    result.assert_outcomes(passed=3, failed=2)
     assert result.parseoutcomes()["rerun"] == 1
     header = "kdelve: Kubernetes 1.37.2 (kept, built with Go 1.26.*), Delve 1.27.2 (kept), *"
     result.stdout.fnmatch_lines([header])

@@ -265,6 +265,28 @@ def test_a_pause_that_a_fixture_forgot(faked: pytest.Pytester) -> None:
     result.stdout.no_fnmatch_line("*nobody asked for*")
 
 
+def test_a_pause_that_a_fixture_forgot_beside_kube_client(faked: pytest.Pytester) -> None:
+    """It waits for its own threads when it is closed, so the server has to go on before."""
+    make(
+        faked,
+        """
+        import pytest
+
+        @pytest.fixture
+        def breaks(kdelve, apiserver, kube_client):
+            pause = kdelve.pause("a.go:1").__enter__()
+            get = ("GET", f"{apiserver.url}/reach/a.go")
+            kube_client.pool.apply_async(kube_client.rest_client.request, get)
+            pause.wait()
+            raise KeyError("broken")
+
+        def test_set_up(breaks): pass""",
+    )
+    result = faked.runpytest_subprocess("-W", "error", timeout=45)
+    result.assert_outcomes(errors=2, passed=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_set_up*", "*'a.go:1') still held*"])
+
+
 def test_an_interrupt_resumes(faked: pytest.Pytester, history: Callable[[], list[str]]) -> None:
     faked.makepyfile("""
         def test_one(api, kdelve):

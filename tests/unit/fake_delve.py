@@ -118,12 +118,18 @@ class FakeClient:
 
     def amend_breakpoint(self, wanted: api.Breakpoint) -> None:
         self.calls.append(("amend_breakpoint", str(wanted.id)))
+        if wanted.id not in self.breakpoints:
+            raise RPCError("AmendBreakpoint", f"no breakpoint with ID {wanted.id}")
         self.breakpoints[wanted.id] = wanted
 
     def clear_breakpoint(self, breakpoint_id: int) -> None:
         self.calls.append(("clear_breakpoint", str(breakpoint_id)))
         if self.breakpoints.pop(breakpoint_id, None) is None:
             raise RPCError("ClearBreakpoint", f"no breakpoint with id {breakpoint_id}")
+
+    def list_breakpoints(self) -> list[api.Breakpoint]:
+        own = [api.Breakpoint(id=-1), api.Breakpoint(id=-2)]
+        return [*own, *self.breakpoints.values()]
 
     def list_function_args(self, scope: api.EvalScope, _load: api.LoadConfig) -> list[api.Variable]:
         frame = self._frame(scope)

@@ -335,6 +335,29 @@ def test_a_breakpoint_that_a_test_cleared_itself_does_no_harm(fake: Fake) -> Non
     assert len(again.hits) == 1
 
 
+def test_a_breakpoint_that_a_test_cleared_itself_is_set_again_for_the_next_one(fake: Fake) -> None:
+    first, second = Subscriber(1), Subscriber(1)
+    fake.add(first)
+    fake.client.breakpoints.clear()
+    fake.add(second)
+    fake.hit(1)
+    assert [len(each.hits) for each in (first, second)] == [1, 1]
+    fake.remove(first, second)
+    assert fake.client.breakpoints == {}
+
+
+def test_what_others_set_is_cleared(fake: Fake) -> None:
+    subscriber = Subscriber(1)
+    fake.add(subscriber)
+    fake.client.create_breakpoint(api.Breakpoint(addrs=[2]))
+    fake.recorder.clear_others()
+    assert fake.breakpoint.addrs == [1]
+    again = Subscriber(2)
+    fake.add(again)
+    fake.hit(2)
+    assert len(again.hits) == 1
+
+
 def test_the_end_of_the_target_is_said_to_everybody(fake: Fake) -> None:
     """To who stops, too: hits may have been missed."""
     subscriber = Subscriber(1)
