@@ -1,4 +1,4 @@
-"""How many hits of others a place may cost, so that a hot line does not stop a test."""
+"""How long others may stop the target at one place, so that a hot line does not stop a test."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Hits a second that may come for as long as a test takes: a few others at work.
-RATE = 50.0
-#: Hits above that rate; each stops the target for 5 to 10 ms, so they are over in 10 to 20 s.
-BURST = 2000
+#: What part of the time they may take for as long as a test lasts.
+SHARE = 0.5
+#: Seconds above that share. Where all time is theirs, these are over in twice as many.
+BURST = 4.0
+#: Seconds that a stop takes before it is read, as measured with a kube-apiserver: the trap, and
+#: what Delve collects.
+_STOP = 0.005
 
 
 class Budget:
-    """The hits of others at one place: ``RATE`` a second all the time, and ``BURST`` above it."""
+    """The time that hits of others at one place have taken."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -23,10 +26,10 @@ class Budget:
         self._debt = 0.0
         self.count = 0
 
-    def spend(self) -> bool:
-        """Count one hit; False once there were too many."""
+    def spend(self, seconds: float) -> bool:
+        """Count a hit that took so long to be read; False once it was too much."""
         now = self._clock()
-        self._debt = max(0.0, self._debt - RATE * (now - self._last)) + 1
+        self._debt = max(0.0, self._debt - SHARE * (now - self._last)) + _STOP + seconds
         self._last = now
         self.count += 1
         return self._debt <= BURST

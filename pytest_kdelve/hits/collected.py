@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class HitList(Sequence["Hit"]):
     """A sequence that grows while hits are recorded; a hit that is in it never changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str = "") -> None:
+        """``where`` is the place, for what errors say."""
+        self._where = f" at {where}" if where else ""
         self._hits: list[Hit] = []
         self._changed = threading.Condition()
 
@@ -52,7 +54,7 @@ class HitList(Sequence["Hit"]):
     def first(self) -> Hit:
         """The first hit; raises ``KdelveError`` where there is none."""
         if not self:
-            raise KdelveError("no hit was recorded, so there is no first one")
+            raise KdelveError(f"no hit was recorded{self._where}, so there is no first one")
         return self[0]
 
     @property
@@ -60,21 +62,25 @@ class HitList(Sequence["Hit"]):
         """The single hit; raises ``KdelveError`` where there is none, or more than one."""
         if len(self) != 1:
             listed = "".join(f"\n  {hit} {hit.values}" for hit in self)
-            raise KdelveError(f"one hit was expected, {len(self)} were recorded{listed}")
+            raise KdelveError(f"one hit was expected{self._where}, {_recorded(len(self))}{listed}")
         return self[0]
 
     def wait(self, count: int = 1, timeout: float = 10.0) -> HitList:
         """Wait until there are ``count`` hits; raises ``KdelveError`` after ``timeout`` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._hits) >= count, timeout):
-                message = f"{count} hits were awaited for {timeout:g} s"
-                raise KdelveError(f"{message}, {len(self._hits)} were recorded")
+                message = f"{count} hits were awaited for {timeout:g} s{self._where}"
+                raise KdelveError(f"{message}, {_recorded(len(self._hits))}")
         return self
 
     def grows_beyond(self, count: int, *, timeout: float) -> bool:
         """Wait for more than ``count`` hits; False where ``timeout`` seconds went by first."""
         with self._changed:
             return self._changed.wait_for(lambda: len(self._hits) > count, max(0.0, timeout))
+
+
+def _recorded(count: int) -> str:
+    return "1 was recorded" if count == 1 else f"{count} were recorded"
 
 
 @dataclass(slots=True)

@@ -22,6 +22,12 @@ By = Literal["test", "anyone"]
 During = Literal["test", "startup"]
 
 
+def check_text(name: str, value: object) -> None:
+    """Raise ``UsageError`` for what is no text, or an empty one."""
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{name}={value!r}; it is a text, and not an empty one")
+
+
 def check_by(by: object) -> None:
     """Raise ``UsageError`` for what is not in ``By``."""
     if by not in get_args(By):

@@ -116,14 +116,19 @@ def serves_many(frames: Sequence[api.Stackframe]) -> bool:
     return bool(_SERVES_MANY.match(entry))
 
 
-def _learn(client: Client, scope: api.EvalScope) -> _Variables:
+def visible(client: Client, scope: api.EvalScope) -> Sequence[api.Variable]:
+    """Return the arguments and local variables of a frame, without their values."""
     try:
-        variables = [
+        return [
             *client.list_function_args(scope, _TYPES_ONLY),
             *client.list_local_vars(scope, _TYPES_ONLY),
         ]
     except RPCError:
-        return _Variables()  # A frame without debug information, such as assembly, has none.
+        return ()  # A frame without debug information, such as assembly, has none.
+
+
+def _learn(client: Client, scope: api.EvalScope) -> _Variables:
+    variables = visible(client, scope)
     return _Variables(_first(variables, _REQUESTS), _first(variables, _CONTEXTS))
 
 

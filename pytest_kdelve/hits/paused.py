@@ -54,7 +54,7 @@ class Paused:
         self._returned: tuple[object, ...] = ()
 
     def __repr__(self) -> str:
-        return f"<Paused at {self.hit}>"
+        return f"<Paused by the hit {self.hit}>"
 
     def eval(self, expression: str) -> object:
         """Return the value of a Delve expression, loaded whole."""

@@ -41,12 +41,13 @@ class Pause:
         on_wait: Callable[[], None],
         on_resume: Callable[[], None],
         explain: Callable[[], Sequence[str]],
+        check_hits: Callable[[], None] = lambda: None,
     ) -> None:
         """``subscribe`` makes a subscription of a sink for hits that are wanted.
 
         ``text`` is how the user wrote it. ``on_wait`` is called when the thread that waits has the
         hit, ``on_resume`` after each resume, in the thread that resumes. ``explain`` says more
-        where the place was not reached.
+        where the place was not reached; ``check_hits`` raises where it will never be wanted.
         """
         self.thread = threading.current_thread()
         self._recorder = recorder
@@ -56,6 +57,7 @@ class Pause:
         self._on_wait = on_wait
         self._on_resume = on_resume
         self._explain = explain
+        self._check_hits = check_hits
         self._reached = threading.Event()
         self._closing = threading.RLock()
         self._taking = threading.Lock()
@@ -99,6 +101,7 @@ class Pause:
         while not self._reached.wait(min(_CHECK_INTERVAL, max(0.0, deadline - time.monotonic()))):
             self._recorder.check()
             self._check()
+            self._check_hits()
             self._clock.check(f"the hit of {self}", "call resume(), or step on to the place")
             if time.monotonic() > deadline:
                 raise KdelveError("\n".join([self._not_reached(timeout), *self._explain()]))
@@ -180,7 +183,8 @@ class Pause:
 
     def _not_reached(self, timeout: float) -> str:
         place = self._subscription.place
+        whose = "anyone" if self._subscription.by_anyone else "a request of this test's"
         return (
-            f"{self} was awaited for {timeout:g} s, but no hit that is wanted reached {place} in "
-            f"{place.function}. Send the request before wait(), through api.background"
+            f"{self} was awaited for {timeout:g} s, but {place} in {place.function} was not "
+            f"reached by {whose}, or not as described."
         )

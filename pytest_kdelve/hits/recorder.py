@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,10 +12,10 @@ from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.errors import DelveError, RPCError
+from pytest_kdelve.hits import frames
 from pytest_kdelve.hits.attribution import Finding, RequestFinder, read_request
 from pytest_kdelve.hits.breakpoints import Armed
 from pytest_kdelve.hits.budget import Budget
-from pytest_kdelve.hits.frames import function_of
 from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop")
 #: Delve evaluates it in the selected goroutine, whatever the scope (``pushLocal`` in its eval.go).
 _OUTER_FRAME = "runtime.frame("
+#: How Delve begins to say that there is no such variable.
+_NO_SYMBOL = "could not find symbol value"
 
 
 class Recorder:
@@ -41,6 +44,7 @@ class Recorder:
         self._resolver: Resolver | None = None
         self._armed: dict[int, Armed] = {}
         self._holders: dict[int, Holder | None] = {}
+        self._names: dict[int, str] = {}
 
     def start(self) -> None:
         """Let the target run; what subscribed before misses nothing."""
@@ -165,6 +169,7 @@ class Recorder:
     def _deliver(self, client: Client, stop: _Stop) -> None:
         if not stop.armed.subscriptions:
             return  # Another thread of the same stop was the last one that was wanted.
+        began = time.monotonic()
         finding = self._whose(client, stop)
         audit_id = finding.request.audit_id if finding else ""
         is_anybodys = False
@@ -178,7 +183,7 @@ class Recorder:
             }
             source = subscription.place.source
             subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
-        if not is_anybodys and not stop.armed.budget.spend():
+        if not is_anybodys and not stop.armed.budget.spend(time.monotonic() - began):
             self._switch_off(client, stop.armed)
         if over := [each for each in stop.armed.subscriptions if not each.wants_more()]:
             self._remove(client, over)
@@ -192,7 +197,10 @@ class Recorder:
             client.clear_breakpoint(armed.id)
         armed.id = 0
         spent = armed.budget
-        text = f"switched off after {spent.count} hits of others in {spent.seconds:.1f} s"
+        text = (
+            f"switched off after {spent.count} hits of others in {spent.seconds:.1f} s; name a "
+            "line that they reach less often, such as one of a caller"
+        )
         for subscription in armed.subscriptions:
             subscription.coverage.switched_off = text
 
@@ -223,7 +231,19 @@ class Recorder:
                 variable = loading.evaluate(client, expression, scope, Limits(depth=max(depth, 1)))
             except RPCError as error:
                 return values.Unreadable(error.text)
-        return values.to_python(variable)
+        value = values.to_python(variable)
+        if depth and isinstance(value, values.Unreadable) and _NO_SYMBOL in value.reason:
+            return values.Unreadable(f"{value.reason}; {self._visible(client, stop)}")
+        return value
+
+    def _visible(self, client: Client, stop: _Stop) -> str:
+        """Say which names there are instead of one that is not."""
+        pc = stop.armed.pc
+        if pc not in self._names:
+            scope = api.EvalScope(goroutine_id=stop.thread.goroutine_id)
+            names = dict.fromkeys(each.name for each in frames.visible(client, scope))
+            self._names[pc] = f"what is visible there: {', '.join(names) or 'nothing'}"
+        return self._names[pc]
 
 
 def _wanted(client: Client, armed: Armed) -> api.Breakpoint:
@@ -243,7 +263,7 @@ class _Stop:
         self.holder = armed.holder
         self._info = thread.breakpoint_info or api.BreakpointInfo()
         self.frames = self._info.stacktrace or []
-        self._functions = list(map(function_of, self.frames))
+        self._functions = list(map(frames.function_of, self.frames))
         asked = len(armed.expressions)
         variables = self._info.variables or [_NOT_COLLECTED] * asked
         first = len(variables) - asked

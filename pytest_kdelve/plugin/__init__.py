@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin import junit, markers, options, pausing
+from pytest_kdelve.errors import KdelveError, UsageError
+from pytest_kdelve.plugin import junit, markers, options, pausing, tracebacks
 from pytest_kdelve.plugin.comparing import compare_for
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
@@ -35,7 +35,15 @@ from pytest_kdelve.plugin.header import (
     pytest_terminal_summary,
     pytest_testnodedown,
 )
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, HOOKS, RAN, SETTINGS, STARTUP
+from pytest_kdelve.plugin.state import (
+    EXPECTATIONS,
+    EXPECTING,
+    HOOKS,
+    RAN,
+    REQUESTS,
+    SETTINGS,
+    STARTUP,
+)
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
@@ -126,15 +134,15 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     A test that skips itself, or that is interrupted, is left alone.
     """
     expecting = item.stash.get(EXPECTING, None)
-    if expecting is None:
-        return (yield)
     try:
         result = yield
     except (Exception, pytest.fail.Exception):
-        if summary := expecting.summary():
+        log = item.stash.get(REQUESTS, None)
+        requests = "\n".join(map(str, log.exchanges)) if log else ""
+        if summary := expecting.summary() if expecting else redact(requests):
             item.add_report_section("call", "kdelve", summary)
         raise
-    if failure := expecting.failure(compare_for(item)):
+    if expecting and (failure := expecting.failure(compare_for(item))):
         pytest.fail(failure, pytrace=False)
     return result
 
@@ -145,8 +153,11 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add the hits, and keep secrets out of what is printed and written, whoever printed them.
 
-    A traceback shows the arguments of frames, so the token of a request that failed.
+    A traceback shows the arguments of frames, so the token of a request that failed. That of an
+    error of ours ends at the line of the test which met it.
     """
+    if call.excinfo and isinstance(call.excinfo.value, KdelveError):
+        tracebacks.cut(item, call.excinfo)
     if call.when != "teardown":
         junit.record(item)
     report = yield

@@ -148,6 +148,11 @@ class Expecting:
         """
         ended = self._why_ended()
         lines = [*map(str, self.hits()), *map(str, self._log.exchanges), *filter(None, [ended])]
+        lines += [
+            f"The breakpoint at {each.place} was {each.coverage.switched_off}."
+            for each in self._subscriptions
+            if each.coverage.switched_off
+        ]
         return redact("\n".join(lines))
 
     def _why_ended(self) -> str:

@@ -21,7 +21,7 @@ from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
 from pytest_kdelve.plugin.pausing import PAUSES, Pauses
 from pytest_kdelve.plugin.remembered import Remembered
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, HOOKS, SETTINGS, STARTUP
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, HOOKS, REQUESTS, SETTINGS, STARTUP
 from pytest_kdelve.report.redact import redact
 
 if TYPE_CHECKING:
@@ -132,10 +132,11 @@ def credentials(_kdelve_debugged: Debugged) -> Credentials:
 
 
 @pytest.fixture
-def _kdelve_requests(_kdelve_debugged: Debugged) -> RequestLog:
+def _kdelve_requests(request: pytest.FixtureRequest, _kdelve_debugged: Debugged) -> RequestLog:
     with _readable_errors(_kdelve_debugged):
         _kdelve_debugged.recorder.check()
-    return RequestLog()
+    request.node.stash[REQUESTS] = log = RequestLog()
+    return log
 
 
 @pytest.fixture

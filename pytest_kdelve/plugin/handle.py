@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.values import Unreadable
-from pytest_kdelve.errors import KdelveError
+from pytest_kdelve.errors import KdelveError, UsageError
 from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import Coverage, HitList
-from pytest_kdelve.hits.expectations import check_by
+from pytest_kdelve.hits.expectations import check_by, check_text
 from pytest_kdelve.hits.model import Stack
 from pytest_kdelve.hits.pausing import Pause
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_kdelve.delve import Client
+    from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import By
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.requests import RequestLog
@@ -86,9 +88,10 @@ class Kdelve:
         where the condition could not be evaluated, or others reached the place so often that it
         was no longer watched.
         """
-        check_by(by)
+        _check(location, at=at, when=when, by=by)
+        _check_expressions(locals)
         place = self._debugged.recorder.resolve(Location.parse(location, at))
-        chosen = _Chosen(when=when, by=by, stack=stack)
+        chosen = _Chosen(place, when=when, by=by, stack=stack)
         subscription = Subscription(
             place=place,
             expressions=dict.fromkeys([*(locals or ()), *filter(None, [when])], 1),
@@ -102,8 +105,7 @@ class Kdelve:
         chosen.check()
         if switched_off := subscription.coverage.switched_off:
             raise KdelveError(
-                f"{place}: the breakpoint was {switched_off}, so hits may be missing; "
-                "watch a line that others reach less often"
+                f"hits at {place} may be missing, since its breakpoint was {switched_off}"
             )
 
     def pause(
@@ -120,9 +122,9 @@ class Kdelve:
         The arguments are those of ``watch``. Raises ``LocationError``, and ``UsageError`` for
         another ``by``.
         """
-        check_by(by)
+        _check(location, at=at, when=when, by=by)
         place = self._debugged.recorder.resolve(Location.parse(location, at))
-        chosen = _Chosen(when=when, by=by, stack=True)
+        chosen = _Chosen(place, when=when, by=by, stack=True)
         coverage = Coverage()
         if self._expecting:
             self._expecting.leave_surroundings()
@@ -148,9 +150,30 @@ class Kdelve:
                 text=f"kdelve.pause({', '.join([repr(location), *options])})",
                 on_wait=self._pauses.waited,
                 on_resume=self._pauses.resumed,
+                check_hits=chosen.check,
                 explain=lambda: [*chosen.problems(), *_covered(coverage), *_requests(self._log)],
             )
         )
+
+
+def _check(location: object, *, at: object, when: object, by: object) -> None:
+    check_text("location", location)
+    for name, value in (("at", at), ("when", when)):
+        if value is not None:
+            check_text(name, value)
+    check_by(by)
+
+
+def _check_expressions(wanted: object) -> None:
+    if wanted is None:
+        return
+    if isinstance(wanted, str | Mapping) or not isinstance(wanted, Iterable):
+        raise UsageError(
+            f"locals={wanted!r}; for a watch it is a list of Delve expressions, whose values the "
+            "test compares itself"
+        )
+    for expression in wanted:
+        check_text("an expression in locals", expression)
 
 
 def _covered(coverage: Coverage) -> Iterator[str]:
@@ -164,14 +187,17 @@ def _requests(log: RequestLog) -> Iterator[str]:
         yield "This test's requests:"
         yield from (f"    {exchange}" for exchange in exchanges)
     else:
-        yield "This test made no request through `api` or `kube_client`."
+        yield (
+            "This test made no request through `api` or `kube_client`; send one before wait(), "
+            "through api.background."
+        )
 
 
 class _Chosen:
     """The hits that a watch or a pause is for."""
 
-    def __init__(self, *, when: str | None, by: By, stack: bool) -> None:
-        self.hits = HitList()
+    def __init__(self, place: Place, *, when: str | None, by: By, stack: bool) -> None:
+        self.hits = HitList(str(place))
         self._when = when
         self._by = by
         self._stack = stack
@@ -198,4 +224,5 @@ class _Chosen:
     def problems(self) -> Iterator[str]:
         if self._problems:
             count, reason = len(self._problems), self._problems[0].reason
-            yield f"when={self._when!r} could not be evaluated in {count} hits: {reason}"
+            hits = "1 hit" if count == 1 else f"{count} hits"
+            yield f"when={self._when!r} could not be evaluated in {hits}: {reason}"

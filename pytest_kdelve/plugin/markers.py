@@ -11,7 +11,7 @@ import pytest
 
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.errors import LocationError, UsageError
-from pytest_kdelve.hits.expectations import By, During, Expectation, check_by
+from pytest_kdelve.hits.expectations import By, During, Expectation, check_by, check_text
 from pytest_kdelve.hits.order import OrderExpectation
 from pytest_kdelve.steps import Step
 
@@ -127,10 +127,10 @@ def _hits(
     during: During = "test",
     timeout: float | None = None,
 ) -> Expectation:
-    _check_text("location", location)
+    check_text("location", location)
     for name, value in (("at", at), ("when", when)):
         if value is not None:
-            _check_text(name, value)
+            check_text(name, value)
     check_by(by)
     if during not in get_args(During):
         raise UsageError(f"during={during!r}; it is 'test' or 'startup'")
@@ -152,16 +152,11 @@ def _is_seconds(value: object) -> bool:
     return is_number and 0 <= value <= threading.TIMEOUT_MAX  # type: ignore[operator]
 
 
-def _check_text(name: str, value: object) -> None:
-    if not isinstance(value, str) or not value.strip():
-        raise UsageError(f"{name}={value!r}; it is a text, and not an empty one")
-
-
 def _check_locals(wanted: object) -> Mapping[str, object]:
     if not isinstance(wanted, Mapping):
         raise UsageError(f"locals={wanted!r}; it is a dict of Delve expressions and their values")
     for expression in wanted:
-        _check_text("an expression in locals", expression)
+        check_text("an expression in locals", expression)
     return dict(wanted)
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_kdelve.hits.expectations import Expectation
 from pytest_kdelve.hits.order import OrderExpectation
+from pytest_kdelve.hits.requests import RequestLog
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.options import Settings
 from pytest_kdelve.plugin.pausing import Hooks
@@ -21,3 +22,5 @@ RAN = pytest.StashKey[list[str]]()
 EXPECTATIONS = pytest.StashKey[list[Expectation | OrderExpectation]]()
 #: Of a test that runs: its expectations with what was recorded.
 EXPECTING = pytest.StashKey[Expecting]()
+#: Of a test that runs: its requests.
+REQUESTS = pytest.StashKey[RequestLog]()

@@ -106,6 +106,5 @@ def test_a_closure_has_the_functions_that_it_is_written_inside_of(client: Client
 
 
 def test_a_function_that_is_the_place_itself_is_none_around_it(client: Client) -> None:
-    place = Resolver(client).resolve(Location.parse("main.outer.func1"))
-    bodies = Bodies(lambda: client).around(place)
-    assert [body.entry.function for body in bodies] == ["main.outer"]
+    place = Resolver(client).resolve(Location.parse("main.outer"))
+    assert Bodies(lambda: client).around(place) == []

@@ -96,8 +96,8 @@ def test_a_text_in_a_file_or_a_function(
         ("one.Same", "example.com/places/alike/one.Same", "func Same() {"),
         ("example.com/places/alike/two.Same", "example.com/places/alike/two.Same", "func Same() {"),
         ("Only", "example.com/places/alike/one.Only", "func Only() {"),
-        ("closures.func1", "main.closures.func1", "add := func(n int) { // begins a closure"),
-        ("closures.func1.1", "main.closures.func1.1", "again := func() {"),
+        ("closures.func1", "main.closures.func1", "total += n // inside of the closure"),
+        ("closures.func1.1", "main.closures.func1.1", "total++"),
     ],
 )
 def test_a_function_by_any_suffix_of_its_name(

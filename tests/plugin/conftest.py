@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +13,8 @@ from tests.plugin import fake_debugged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
 CONFTEST = f"""
 import pytest
 from pytest_kdelve.plugin.state import STARTUP
@@ -32,6 +34,8 @@ def _nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(f"KDELVE_{name}", raising=False)
     monkeypatch.setenv("KDELVE_CACHE", f"{tmp_path}/cache")
     monkeypatch.setenv("PATH", "/nowhere")
+    # For the runs in processes of their own, and for workers.
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
 
 
 @pytest.fixture

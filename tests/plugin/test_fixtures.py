@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
 
 def test_the_apiserver_and_its_credentials(faked: pytest.Pytester) -> None:
@@ -91,7 +91,7 @@ def test_watching_with_a_condition(faked: pytest.Pytester) -> None:
                     reach()
             reason = "could not find symbol"
             assert str(raised.value) == (
-                f"when='x > 1' could not be evaluated in 1 hits: {reason}"
+                f"when='x > 1' could not be evaluated in 1 hit: {reason}"
             )
             with pytest.raises(LocationError) as raised:
                 with kdelve.watch("missing.go:1"):
@@ -130,5 +130,77 @@ def test_what_users_override(faked: pytest.Pytester) -> None:
         def test_one(kdelve_apiserver_args, kdelve_environment, kdelve_cluster_role):
             assert (tuple(kdelve_apiserver_args), dict(kdelve_environment)) == ((), {})
             assert kdelve_cluster_role == "view"
+    """)
+    faked.runpytest().assert_outcomes(passed=1)
+
+
+def test_an_error_of_ours_ends_at_the_line_of_the_test(faked: pytest.Pytester) -> None:
+    """What is below is ours; and the test's requests are said, though it has no marks."""
+    faked.makepyfile("""
+        def helper(kdelve):
+            with kdelve.watch("a.go:1") as hits:
+                pass
+            return hits.only
+
+        def test_one(api, kdelve):
+            api.get("/reach/b.go")
+            helper(kdelve)
+    """)
+    result = faked.runpytest("--tb=short")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*__ test_one __*",
+            "test_*.py:8: in test_one",
+            "    helper(kdelve)",
+            "test_*.py:4: in helper",
+            "    return hits.only",
+            "E *KdelveError: one hit was expected at /src/a.go:1, 0 were recorded",
+            "*- Captured kdelve call -*",
+            "GET /reach/b.go -> 200 OK",
+        ],
+    )
+    result.stdout.no_fnmatch_line("*collected.py*")
+
+
+def test_an_error_of_another_kind_is_shown_whole(faked: pytest.Pytester) -> None:
+    faked.makepyfile("def test_one(api): api.get(None)")
+    result = faked.runpytest("--tb=short")
+    result.stdout.fnmatch_lines(["*http.py:*"])
+
+
+LIST = "locals={}; for a watch it is a list of Delve expressions, whose values the test compares itself"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            "watch('a.go:1', locals={'name': 1})",
+            LIST.format("{'name': 1}"),
+        ),
+        (
+            "watch('a.go:1', locals='name')",
+            LIST.format("'name'"),
+        ),
+        (
+            "watch('a.go:1', locals=[1])",
+            "an expression in locals=1; it is a text, and not an empty one",
+        ),
+        ("watch(3)", "location=3; it is a text, and not an empty one"),
+        ("pause('a.go:1', at=3)", "at=3; it is a text, and not an empty one"),
+        ("pause('a.go:1', when=' ')", "when=' '; it is a text, and not an empty one"),
+    ],
+)
+def test_wrong_arguments(faked: pytest.Pytester, call: str, message: str) -> None:
+    faked.makepyfile(f"""
+        import pytest
+        from pytest_kdelve.errors import UsageError
+
+        def test_one(kdelve):
+            with pytest.raises(UsageError) as caught:
+                with kdelve.{call}:
+                    pass
+            assert str(caught.value) == {message!r}
     """)
     faked.runpytest().assert_outcomes(passed=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,7 +98,6 @@ def test_hits_of_an_earlier_run_are_no_properties(faked: pytest.Pytester) -> Non
 @pytest.mark.parametrize(("counted", "passes"), [("uncounted()", True), ("nothing()", False)])
 def test_what_a_test_does_for_all_is_not_counted(
     pytester: pytest.Pytester,
-    monkeypatch: pytest.MonkeyPatch,
     *,
     method: str,
     counted: str,
@@ -124,14 +122,13 @@ def test_what_a_test_does_for_all_is_not_counted(
         def test_one(started, number):
             time.sleep(0.1)
     """)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     result = pytester.runpytest_subprocess("--timeout=1", f"--timeout-method={method}")
     assert (result.ret == 0) is passes
     assert ("2 passed in" in result.stdout.str()) is passes
 
 
 def test_a_test_that_takes_too_long_leaves_no_breakpoint(
-    faked: pytest.Pytester, history: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+    faked: pytest.Pytester, history: Callable[[], list[str]]
 ) -> None:
     """In a watch, or while its hits are awaited; and the next one goes on."""
     faked.makepyfile("""
@@ -154,7 +151,6 @@ def test_a_test_that_takes_too_long_leaves_no_breakpoint(
             api.get("/reach/a.go")
     """)
     # In a process of its own, since there is one alarm in each.
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     result = faked.runpytest_subprocess()
     result.assert_outcomes(failed=2, passed=1)
     result.stdout.fnmatch_lines(

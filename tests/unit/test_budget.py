@@ -1,8 +1,10 @@
-"""How many hits of others a place may cost."""
+"""How long others may stop the target at one place."""
 
 from __future__ import annotations
 
-from pytest_kdelve.hits.budget import BURST, RATE, Budget
+import pytest
+
+from pytest_kdelve.hits.budget import BURST, SHARE, Budget
 
 
 class Clock:
@@ -12,33 +14,37 @@ class Clock:
         return self.now
 
 
-def spend(budget: Budget, clock: Clock, *, a_second: float, count: int) -> int:
-    """Return how many hits were allowed, each in its time."""
-    for number in range(count):
-        clock.now += 1 / a_second
-        if not budget.spend():
-            return number
-    return count
+def spend(budget: Budget, clock: Clock, *, share: float, seconds: float = 0.015) -> float:
+    """Let hits take a share of the time; return when it was too much, at most after 1000 s."""
+    began = clock.now
+    while clock.now < began + 1000:
+        clock.now += (seconds + 0.005) / share
+        if not budget.spend(seconds):
+            return clock.now - began
+    return clock.now - began
 
 
-def test_few_a_second_may_come_forever() -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.015, 1.0])
+def test_a_part_of_the_time_may_be_theirs_forever(seconds: float) -> None:
+    clock = Clock()
+    assert spend(Budget(clock), clock, share=SHARE * 0.99, seconds=seconds) >= 1000
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.015])
+def test_all_of_it_is_soon_too_much(seconds: float) -> None:
     clock = Clock()
     budget = Budget(clock)
-    assert spend(budget, clock, a_second=RATE, count=10 * BURST) == 10 * BURST
+    allowed = spend(budget, clock, share=1, seconds=seconds)
+    assert allowed == pytest.approx(BURST / (1 - SHARE), abs=0.1)
+    assert budget.count == pytest.approx(allowed / (seconds + 0.005), abs=2)
+    assert budget.seconds == pytest.approx(allowed)
 
 
-def test_many_at_once_are_soon_too_many() -> None:
+def test_a_pause_gives_new_time() -> None:
     clock = Clock()
     budget = Budget(clock)
-    allowed = spend(budget, clock, a_second=4 * RATE, count=10 * BURST)
-    assert BURST * 4 / 3 - 2 <= allowed <= BURST * 4 / 3 + 2
-    assert budget.count == allowed + 1
-    assert abs(budget.seconds - budget.count / (4 * RATE)) < 0.01
-
-
-def test_a_pause_gives_new_ones() -> None:
-    clock = Clock()
-    budget = Budget(clock)
-    assert spend(budget, clock, a_second=1e9, count=BURST - 1) == BURST - 1
-    clock.now += BURST / RATE
-    assert spend(budget, clock, a_second=1e9, count=BURST - 1) == BURST - 1
+    for _ in range(2):
+        assert budget.spend(BURST - 0.1)
+        clock.now += BURST / SHARE
+    assert budget.spend(BURST - 0.1)
+    assert not budget.spend(0.1)

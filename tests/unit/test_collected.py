@@ -54,7 +54,7 @@ def test_waiting_ends_with_the_hit(hits: HitList) -> None:
 
 def test_waiting_ends_with_the_deadline(hits: HitList) -> None:
     hits.append(make_hit())
-    with pytest.raises(KdelveError, match=r"2 hits were awaited for 0\.01 s, 1 were recorded"):
+    with pytest.raises(KdelveError, match=r"2 hits were awaited for 0\.01 s, 1 was recorded"):
         hits.wait(2, timeout=0.01)
 
 

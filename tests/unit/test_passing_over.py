@@ -73,8 +73,9 @@ class TestCondition:
 class TestHotLine:
     @pytest.fixture(autouse=True)
     def _little_patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(budget, "BURST", 3)
-        monkeypatch.setattr(budget, "RATE", 0)
+        monkeypatch.setattr(budget, "_STOP", 1.0)
+        monkeypatch.setattr(budget, "BURST", 3.5)
+        monkeypatch.setattr(budget, "SHARE", 0)
 
     def test_its_breakpoint_is_switched_off(self, fake: Fake) -> None:
         """Hits of the same stop are delivered nevertheless."""
@@ -85,7 +86,10 @@ class TestHotLine:
         assert len(subscriber.hits) == 5
         assert fake.client.breakpoints == {}
         switched_off = subscriber.subscription.coverage.switched_off
-        assert switched_off == "switched off after 4 hits of others in 0.0 s"
+        assert switched_off == (
+            "switched off after 4 hits of others in 0.0 s; name a line that they reach less often, "
+            "such as one of a caller"
+        )
         fake.remove(subscriber)
         assert fake.client.breakpoints == {}
 

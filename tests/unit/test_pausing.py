@@ -234,9 +234,8 @@ class TestWait:
         ):
             pause.wait(timeout=0.1)
         assert str(caught.value) == (
-            "kdelve.pause('get.go:1') was awaited for 0.1 s, but no hit that is wanted reached "
-            "/src/get.go:74 in handlers.get. Send the request before wait(), through "
-            "api.background\n"
+            "kdelve.pause('get.go:1') was awaited for 0.1 s, but /src/get.go:74 in handlers.get "
+            "was not reached by a request of this test's, or not as described.\n"
             "This test's requests:\n"
             "    GET /api -> 200 OK"
         )

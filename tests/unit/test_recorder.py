@@ -290,6 +290,20 @@ def test_a_value_that_cannot_be_evaluated_is_unreadable(fake: Fake) -> None:
     assert value.reason == "eval error: nmae"
 
 
+def test_instead_of_a_name_that_is_not_there_the_visible_ones_are_said(fake: Fake) -> None:
+    """They are asked for once, and for hits that count only."""
+    subscriber = Subscriber(1, expressions={"nmae": 1})
+    fake.add(subscriber)
+    missing = api.Variable(unreadable="eval error: could not find symbol value for nmae")
+    fake.hit(1, OTHERS, nmae=missing)
+    for _ in range(2):
+        fake.hit(1, OWN, nmae=missing)
+    said = [str(hit.values["nmae"]) for hit in subscriber.hits]
+    assert "visible" not in said[0]
+    assert said[1] == said[2]
+    assert "value for nmae; what is visible there: name" in said[1]
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["first hit", "later hit"])
 def test_a_stop_without_information_is_a_hit_with_unreadable_values(
     fake: Fake, *, known: bool
