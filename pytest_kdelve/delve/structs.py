@@ -10,6 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_HIDDEN: dict[str, frozenset[str]] = {}
+_BLOT = "(redacted)"
+
+
+def hide(type_: str, *fields: str) -> None:
+    """Leave the values of a type's fields out of what ``repr`` shows, since they are secret."""
+    _HIDDEN[type_] = frozenset(fields)
+
+
 class Struct(Mapping[str, object]):
     """A Go struct: its fields as items and attributes.
 
@@ -60,7 +69,11 @@ class Struct(Mapping[str, object]):
         return type(self), (_type_of(self), _fields_of(self))
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{field}: {value!r}" for field, value in _fields_of(self).items())
+        hidden = _HIDDEN.get(_type_of(self), ())
+        fields = ", ".join(
+            f"{field}: {_BLOT if field in hidden else repr(value)}"
+            for field, value in _fields_of(self).items()
+        )
         return f"{_type_of(self).rpartition('/')[2]}{{{fields}}}"
 
 

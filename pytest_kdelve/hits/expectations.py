@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.reaching import Progress
 
+#: What is said of a condition with another value.
+NO_TRUTH = "it is neither true nor false"
 By = Literal["test", "anyone"]
 During = Literal["test", "startup"]
 
@@ -140,10 +142,18 @@ def judge(
 
 def differences(expectation: Expectation, hit: Hit) -> list[Difference]:
     """Return which values of a hit are not the expected ones."""
-    condition = [(expectation.when, True)] if expectation.when else []
-    wanted = [*condition, *expectation.locals.items()]
+    when = expectation.when
+    condition = [_compare_condition(when, hit.values[when])] if when else []
+    wanted = expectation.locals.items()
     compared = (_compare(name, value, hit.values[name]) for name, value in wanted)
-    return [difference for difference in compared if difference]
+    return [difference for difference in (*condition, *compared) if difference]
+
+
+def _compare_condition(expression: str, actual: object) -> Difference | None:
+    if isinstance(actual, bool | Unreadable):
+        return _compare(expression, True, actual)
+    # Python would take a number for one or the other.
+    return Difference(expression, True, actual, note=NO_TRUTH)
 
 
 def _compare(expression: str, expected: object, actual: object) -> Difference | None:

@@ -6,12 +6,17 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.delve import structs
 from pytest_kdelve.delve.functions import has_suffix
 from pytest_kdelve.delve.sources import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+
+
+for _package in ("k8s.io/api/core/v1", "k8s.io/kubernetes/pkg/apis/core"):
+    structs.hide(f"{_package}.Secret", "Data", "StringData")
 
 
 @dataclass(frozen=True, slots=True)

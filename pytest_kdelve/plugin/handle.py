@@ -12,9 +12,10 @@ from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import KdelveError, UsageError
 from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import Coverage, HitList
-from pytest_kdelve.hits.expectations import check_by, check_text
+from pytest_kdelve.hits.expectations import NO_TRUTH, check_by, check_text
 from pytest_kdelve.hits.model import Stack
 from pytest_kdelve.hits.pausing import Pause
+from pytest_kdelve.report.values import actual_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -201,7 +202,7 @@ class _Chosen:
         self._when = when
         self._by = by
         self._stack = stack
-        self._problems: list[Unreadable] = []
+        self._problems: list[str] = []
 
     def wants(self, hit: Hit) -> bool:
         if self._by == "test" and not hit.is_own:
@@ -210,7 +211,9 @@ class _Chosen:
             return True
         held = hit.values[self._when]
         if isinstance(held, Unreadable):
-            self._problems.append(held)
+            self._problems.append(held.reason)
+        elif not isinstance(held, bool):
+            self._problems.append(f"{NO_TRUTH}, but {actual_text(held)}")
         return held is True
 
     def take(self, hit: Hit) -> None:
@@ -223,6 +226,6 @@ class _Chosen:
 
     def problems(self) -> Iterator[str]:
         if self._problems:
-            count, reason = len(self._problems), self._problems[0].reason
+            count, reason = len(self._problems), self._problems[0]
             hits = "1 hit" if count == 1 else f"{count} hits"
             yield f"when={self._when!r} could not be evaluated in {hits}: {reason}"

@@ -145,8 +145,4 @@ def _differences(
             yield f"when {difference.expression}: {difference.note}"
             yield f"  was      {actual_text(difference.actual)}"
         else:
-            yield f"when {difference.expression} was {_truth(difference.actual)}"
-
-
-def _truth(value: object) -> str:
-    return "false" if value is False else actual_text(value)
+            yield f"when {difference.expression} was false"

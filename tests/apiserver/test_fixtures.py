@@ -337,3 +337,15 @@ def test_a_hit_costs_one_rpc_once_the_place_is_known(
     more = [method for method in called if method != "Command"]
     # An outer frame takes a few more where one of the apiserver's own requests stops with it.
     assert len(more) <= (0 if attribution is Attribution.FRAME else 9)
+
+
+def test_the_data_of_a_secret_is_there_and_not_shown(
+    api: ApiSession, kdelve: Kdelve, namespace: str
+) -> None:
+    new = {"metadata": {"name": "one"}, "stringData": {"password": "of the test"}}
+    with kdelve.watch("registry.(*Store).Create") as hits:
+        assert api.post(f"/api/v1/namespaces/{namespace}/secrets", json=new).ok
+    obj = hits.only.args["obj"]
+    assert obj == {"Data": {"password": b"of the test"}}
+    assert "Data: (redacted)" in repr(obj)
+    assert "of the test" not in repr(hits.only.args)

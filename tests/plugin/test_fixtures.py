@@ -93,6 +93,14 @@ def test_watching_with_a_condition(faked: pytest.Pytester) -> None:
             assert str(raised.value) == (
                 f"when='x > 1' could not be evaluated in 1 hit: {reason}"
             )
+            with pytest.raises(KdelveError) as raised:
+                with kdelve.watch("a.go:1", when="len(errs)") as hits:
+                    reach(**{"len(errs)": 1})
+                    reach(**{"len(errs)": 3})
+            reason = "it is neither true nor false, but 1"
+            assert str(raised.value) == (
+                f"when='len(errs)' could not be evaluated in 2 hits: {reason}"
+            )
             with pytest.raises(LocationError) as raised:
                 with kdelve.watch("missing.go:1"):
                     pass
@@ -169,7 +177,10 @@ def test_an_error_of_another_kind_is_shown_whole(faked: pytest.Pytester) -> None
     result.stdout.fnmatch_lines(["*http.py:*"])
 
 
-LIST = "locals={}; for a watch it is a list of Delve expressions, whose values the test compares itself"
+LIST = (
+    "locals={}; for a watch it is a list of Delve expressions, whose values the test compares "
+    "itself"
+)
 
 
 @pytest.mark.parametrize(

@@ -194,11 +194,18 @@ def test_one_hit_must_satisfy_all_locals() -> None:
 
 @pytest.mark.parametrize(
     ("held", "fulfilled", "never_fulfilled"),
-    [(True, True, False), (False, False, True), (Unreadable("nil pointer"), False, False)],
-    ids=["true", "false", "unreadable"],
+    [
+        (True, True, False),
+        (False, False, True),
+        (Unreadable("nil pointer"), False, False),
+        (1, False, False),
+        (3, False, False),
+        (None, False, False),
+    ],
+    ids=["true", "false", "unreadable", "one", "three", "nil"],
 )
 def test_when_filters_hits(held: object, *, fulfilled: bool, never_fulfilled: bool) -> None:
-    """A condition that could not be evaluated fulfils neither ``hits`` nor ``not_hits``."""
+    """A condition without a truth value fulfils neither ``hits`` nor ``not_hits``."""
     hit = make_hit(values={"x > 1": held, "x": 2})
     wanted = expect(when="x > 1", locals={"x": 2})
     assert judge(wanted, PLACE, [hit], others_count=0).is_fulfilled is fulfilled

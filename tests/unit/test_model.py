@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_kdelve.delve.structs import Struct
 from pytest_kdelve.hits.model import Frame, Request, Stack
 from tests.unit.builders import make_hit
 
@@ -63,3 +64,12 @@ def test_a_hit_shows_the_values_asked_for_and_no_others() -> None:
 
 def test_a_request_is_its_method_and_path() -> None:
     assert str(Request("GET", "/api", "kdelve-1")) == "GET /api"
+
+
+@pytest.mark.parametrize("package", ["k8s.io/api/core/v1", "k8s.io/kubernetes/pkg/apis/core"])
+def test_the_data_of_a_secret_is_there_and_not_shown(package: str) -> None:
+    secret = Struct(f"{package}.Secret", {"Data": {"password": b"hunter2"}, "Type": "Opaque"})
+    assert secret.Data == {"password": b"hunter2"}
+    assert repr({"obj": secret}).endswith(".Secret{Data: (redacted), Type: 'Opaque'}}")
+    shown = Struct(f"{package}.ConfigMap", {"Data": {"title": "A"}})
+    assert repr(shown).endswith(".ConfigMap{Data: {'title': 'A'}}")

@@ -273,7 +273,13 @@ def test_what_a_hit_held_that_must_not_be(explained: Explain) -> None:
               was      (unreadable: nil pointer)
             """,
         ),
-        (3, "when x > 1 was 3"),
+        (
+            3,
+            """
+            when x > 1: it is neither true nor false
+              was      3
+            """,
+        ),
     ],
 )
 def test_a_condition_without_a_truth_value(explained: Explain, held: object, said: str) -> None:
