@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
+#: Processes of their own, such as workers, would not find the tests' modules else.
 CONFTEST = f"""
+import sys
+sys.path.insert(0, {str(ROOT)!r})
 import pytest
 from pytest_kdelve.plugin.state import STARTUP
 from {fake_debugged.__name__} import debugged
@@ -34,8 +36,6 @@ def _nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv(f"KDELVE_{name}", raising=False)
     monkeypatch.setenv("KDELVE_CACHE", f"{tmp_path}/cache")
     monkeypatch.setenv("PATH", "/nowhere")
-    # For the runs in processes of their own, and for workers.
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
 
 
 @pytest.fixture
