@@ -11,7 +11,7 @@ from pytest_kdelve.hits.budget import Budget
 from pytest_kdelve.hits.collected import Coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.frames import Holder
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 #: Frames of a hit; a handler of a kube-apiserver has about 65.
 _STACK_DEPTH = 128
 _FRAME_VARIABLES = api.LoadConfig()
+#: How far back a narrow breakpoint looks; a kube-apiserver's work is at most three goroutines away
+#: from that of its connection.
+_GENERATIONS = 4
+#: Hits of the test itself at a place that others hit too often: one request may have thousands.
+MOST_OWN = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +57,8 @@ class Subscription:
 class Armed:
     """A breakpoint at one address; ``id`` is 0 where it is not set.
 
-    ``holder`` is the variable in which the request was found at the last hit.
+    ``holder`` is the variable in which the request was found at the last hit. A narrow one is for
+    the goroutines of the subscribers' requests only; ``own_count`` are its hits in them.
     """
 
     id: int
@@ -61,17 +67,22 @@ class Armed:
     subscriptions: list[Subscription] = field(default_factory=list)
     expressions: list[str] = field(default_factory=list)
     budget: Budget = field(default_factory=Budget)
+    is_narrow: bool = False
+    own_count: int = 0
 
-    def wanted(self, *, can_catch: bool) -> api.Breakpoint:
+    def wanted(self, *, can_catch: bool, own: Sequence[int] = ()) -> api.Breakpoint:
         """Return what Delve is to collect in each hit; remembers the order asked for.
 
-        ``can_catch``: whether this Delve knows ``delve.catch``.
+        ``can_catch``: whether this Delve knows ``delve.catch``. ``own`` are the goroutines of the
+        subscribers' requests; a narrow one stops for them and their descendants only.
         """
         every = (expr for subscription in self.subscriptions for expr in subscription.expressions)
         self.expressions = list(dict.fromkeys(every))
         request = expressions(self.holder, from_innermost=True) if self.holder else []
         load = _FRAME_VARIABLES if any(s.load_frame for s in self.subscriptions) else None
         condition = self._condition() if can_catch else ""
+        if self.is_narrow:
+            condition = _descends_from(own)
         for subscription in self.subscriptions if condition else ():
             subscription.coverage.passes_others = True
         return api.Breakpoint(
@@ -83,6 +94,26 @@ class Armed:
             load_args=load,
             load_locals=load,
         )
+
+    def count_own(self) -> bool:
+        """Count a hit of the subscribers in a narrow one; False once that was the last."""
+        self.own_count += 1
+        if self.own_count < MOST_OWN:
+            return True
+        self.say_switched_off()
+        return False
+
+    def say_switched_off(self) -> None:
+        """Tell the subscribers that hits are not recorded any more, and whose."""
+        text = (
+            f"switched off for others after {self.budget.count} of their hits in "
+            f"{self.budget.seconds:.1f} s"
+        )
+        if self.own_count:
+            text += f", and for all after {self.own_count} hits of the test's own"
+        advice = "name a line that they reach less often, such as one of a caller"
+        for subscription in self.subscriptions:
+            subscription.coverage.switched_off = f"{text}; {advice}"
 
     def _condition(self) -> str:
         """Return the condition that passes over the requests of others, where it can be told.
@@ -102,3 +133,15 @@ class Armed:
         # Delve looks for nil in every package, which takes 25 ms.
         alternatives = [f"uintptr({request}) == 0", f'{request}.RequestURI == ""', *own]
         return f"delve.catch({' || '.join(alternatives)})"
+
+
+def _descends_from(goroutines: Sequence[int]) -> str:
+    """Return the condition that holds in some goroutines, and in those that descend from them.
+
+    Only where the target keeps the ancestors (``GODEBUG=tracebackancestors``). The nearest are
+    asked for first: where there are no more, Delve gives up, and ``delve.catch`` makes that false.
+    """
+    places = ["runtime.curg.goid"]
+    places += [f"(*runtime.curg.ancestors)[{number}].goid" for number in range(_GENERATIONS)]
+    tests = [f"{place} == {goroutine}" for place in places for goroutine in goroutines]
+    return f"delve.catch({' || '.join(tests)})" if tests else "1 == 2"

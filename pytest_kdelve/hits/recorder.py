@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ from pytest_kdelve.delve import api, completeness, loading, values, versions
 from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
-from pytest_kdelve.errors import DelveError, RPCError
+from pytest_kdelve.errors import DelveError, LocationError, RPCError
 from pytest_kdelve.hits import frames
 from pytest_kdelve.hits.attribution import Finding, RequestFinder, read_request
 from pytest_kdelve.hits.breakpoints import Armed
 from pytest_kdelve.hits.budget import Budget
+from pytest_kdelve.hits.collected import Coverage
+from pytest_kdelve.hits.goroutines import OwnGoroutines
 from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 _NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop")
 #: Delve evaluates it in the selected goroutine, whatever the scope (``pushLocal`` in its eval.go).
 _OUTER_FRAME = "runtime.frame("
+#: Where a request has just come in, of whatever program: it is an argument there.
+_GATE = Location.parse("net/http.serverHandler.ServeHTTP")
 #: How Delve begins to say that there is no such variable.
 _NO_SYMBOL = "could not find symbol value"
 
@@ -45,6 +50,9 @@ class Recorder:
         self._armed: dict[int, Armed] = {}
         self._holders: dict[int, Holder | None] = {}
         self._names: dict[int, str] = {}
+        self._own = OwnGoroutines()
+        #: Of each narrow breakpoint, by its address: what tells of its owner's requests.
+        self._gates: dict[int, Subscription] = {}
 
     def start(self) -> None:
         """Let the target run; what subscribed before misses nothing."""
@@ -121,15 +129,17 @@ class Recorder:
         for pc in subscription.place.pcs:
             armed = self._armed.get(pc) or Armed(0, pc, self._holders.get(pc))
             armed.subscriptions.append(subscription)
+            if armed.is_narrow:
+                armed.budget, armed.is_narrow, armed.own_count = Budget(), False, 0
             if armed.id:
                 try:
-                    client.amend_breakpoint(_wanted(client, armed))
+                    client.amend_breakpoint(self._wanted(client, armed))
                 except RPCError:
                     # A test has cleared it itself, through the client.
                     armed.id = 0
             if not armed.id:
                 armed.budget = Budget()
-                armed.id = client.create_breakpoint(_wanted(client, armed)).id
+                armed.id = client.create_breakpoint(self._wanted(client, armed)).id
                 self._armed[pc] = armed
 
     def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
@@ -140,10 +150,12 @@ class Recorder:
             armed.subscriptions = kept
             if not kept:
                 del self._armed[armed.pc]
+                if gate := self._gates.pop(armed.pc, None):
+                    self._remove(client, [gate])
             # A test may have cleared the breakpoint itself, through the client.
             with suppress(RPCError):
                 if armed.id and kept:
-                    client.amend_breakpoint(_wanted(client, armed))
+                    client.amend_breakpoint(self._wanted(client, armed))
                 elif armed.id:
                     client.clear_breakpoint(armed.id)
 
@@ -183,26 +195,63 @@ class Recorder:
             }
             source = subscription.place.source
             subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
-        if not is_anybodys and not stop.armed.budget.spend(time.monotonic() - began):
+        if is_anybodys:
+            self._note_own(client, stop)
+        elif not stop.armed.budget.spend(time.monotonic() - began):
             self._switch_off(client, stop.armed)
         if over := [each for each in stop.armed.subscriptions if not each.wants_more()]:
             self._remove(client, over)
 
     def _switch_off(self, client: Client, armed: Armed) -> None:
-        """Clear a breakpoint that others hit so often that the test would not come to its end."""
-        if not armed.id:
+        """Leave a place alone that others reach so often that the test would not come to its end.
+
+        Where Delve can tell the goroutines of the test's requests, the breakpoint stays for them.
+        """
+        if not armed.id or armed.is_narrow:
             return  # By another thread of the same stop.
+        armed.say_switched_off()
         # A test may have cleared it itself, through the client.
         with suppress(RPCError):
+            if self._can_narrow(client, armed):
+                armed.is_narrow = True
+                client.amend_breakpoint(self._wanted(client, armed))
+                return
             client.clear_breakpoint(armed.id)
         armed.id = 0
-        spent = armed.budget
-        text = (
-            f"switched off after {spent.count} hits of others in {spent.seconds:.1f} s; name a "
-            "line that they reach less often, such as one of a caller"
-        )
-        for subscription in armed.subscriptions:
-            subscription.coverage.switched_off = text
+
+    def _can_narrow(self, client: Client, armed: Armed) -> bool:
+        """Find the goroutines of the owner's requests, now and from now on; whether one can."""
+        if not client.is_at_least(versions.CATCH) or self._resolver is None:
+            return False
+        owners = {"" if each.by_anyone else each.owner for each in armed.subscriptions}
+        if "" in owners or len(owners) > 1:
+            return False
+        if armed.pc in self._gates:
+            return True
+        try:
+            place = self._resolver.resolve(_GATE)
+        except LocationError:
+            return False
+        like = armed.subscriptions[0]
+        gate = replace(like, place=place, expressions={}, load_frame=False, sink=_ignore)
+        self._gates[armed.pc] = replace(gate, coverage=Coverage(), wants_more=lambda: True)
+        self._add(client, self._gates[armed.pc])
+        self._own.find(client, self._finder, like.owns)
+        return True
+
+    def _note_own(self, client: Client, stop: _Stop) -> None:
+        """Let narrow breakpoints stop for a goroutine that works for a request of the test."""
+        if self._own.note(stop.thread.goroutine_id):
+            for armed in self._armed.values():
+                if armed.is_narrow and armed.id:
+                    client.amend_breakpoint(self._wanted(client, armed))
+        armed = stop.armed
+        if armed.is_narrow and armed.id and not armed.count_own():
+            client.clear_breakpoint(armed.id)
+            armed.id = 0
+
+    def _wanted(self, client: Client, armed: Armed) -> api.Breakpoint:
+        return armed.wanted(can_catch=client.is_at_least(versions.CATCH), own=self._own.ids)
 
     def _whose(self, client: Client, stop: _Stop) -> Finding | None:
         """Return a hit's request, and how it was found.
@@ -217,7 +266,7 @@ class Recorder:
         if finding and finding.holder not in {None, armed.holder} and armed.id:
             armed.holder = finding.holder
             self._holders[armed.pc] = finding.holder
-            client.amend_breakpoint(_wanted(client, armed))
+            client.amend_breakpoint(self._wanted(client, armed))
         return finding
 
     def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
@@ -246,8 +295,8 @@ class Recorder:
         return self._names[pc]
 
 
-def _wanted(client: Client, armed: Armed) -> api.Breakpoint:
-    return armed.wanted(can_catch=client.is_at_least(versions.CATCH))
+def _ignore(_hit: Hit) -> None:
+    """Take a hit of which only its goroutine is of interest."""
 
 
 class _Stop:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -12,7 +14,7 @@ import requests
 
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.rpc import Connection
-from pytest_kdelve.hits import budget
+from pytest_kdelve.hits import breakpoints, budget
 from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import HitList
 from pytest_kdelve.hits.model import Attribution, Request
@@ -249,22 +251,70 @@ class TestHotLines:
         assert [hit.request and hit.request.path for hit in hits if hit.is_own] == ["/hot"]
         assert len(hits) > 1
 
-    def test_the_breakpoint_is_switched_off_in_the_end(
-        self, start: Start, monkeypatch: pytest.MonkeyPatch
+    def test_it_is_switched_off_for_others_in_the_end(
+        self, start: Start, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """From then on it stops for what the test's requests do; an old Delve cannot tell."""
         monkeypatch.setattr(budget, "BURST", 0.5)
+        can_tell = toolchain.delve >= (1, 26)
         target = start("noise")
         with target.recording("// hot") as (hits, subscription):
             assert poll(lambda: subscription.coverage.switched_off != "", timeout=LONG)
             switched_off = subscription.coverage.switched_off
-            count = len(hits)
-            assert target.get("/hot?number=3") == 200
             target.recorder.settle()
-            assert len(hits) == count
-            with target.recording("// hot") as (again, later):
+            count = len(hits)
+            for number in range(3):
+                assert target.get("/hot?number=3", f"{OWN}{number}") == 200
+                assert target.get("/hot?number=3", f"{OTHERS}{number}") == 200
+            target.recorder.settle()
+            own = [hit.request.audit_id for hit in hits[count:] if hit.request]
+            assert own == ([f"{OWN}{number}" for number in range(3)] if can_tell else [])
+            assert len(hits) == count + len(own)
+            with target.recording("// hot", by_anyone=True) as (again, later):
                 again.wait(1, timeout=LONG)
-                assert later.coverage.switched_off == ""
                 assert subscription.coverage.switched_off == switched_off
+                assert later.coverage.switched_off == ""
         assert re.fullmatch(
-            rf"switched off after {count} hits of others in \d+\.\d s; name a line .*", switched_off
+            r"switched off for others after \d+ of their hits in \d+\.\d s; name a line .*",
+            switched_off,
+        )
+        assert all(each.id < 0 for each in target.recorder.client.list_breakpoints())
+
+    def test_a_request_that_was_on_its_way_is_not_lost(
+        self, start: Start, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It came in before the breakpoint was switched off for others."""
+        if toolchain.delve < (1, 26):
+            pytest.skip("this Delve cannot tell the goroutines of a request")
+        monkeypatch.setattr(budget, "BURST", 0.5)
+        target = start("noise")
+        waiting = HitList()
+        nobodys = replace(target.subscription("// waits", waiting, by_anyone=True), owner="")
+        with ThreadPoolExecutor(1) as pool, target.recorder.recording([nobodys]):
+            late = pool.submit(target.get, "/late?number=3", f"{OWN}1")
+            waiting.wait(1, timeout=LONG)
+            with target.recording("// hot") as (hits, subscription):
+                assert poll(lambda: subscription.coverage.switched_off != "", timeout=LONG)
+                assert target.get("/release", f"{OTHERS}1") == 200
+                assert late.result(LONG) == 200
+        assert [hit.request and hit.request.path for hit in hits if hit.is_own] == ["/late"]
+
+    def test_many_hits_of_the_tests_own_do_not_stop_it_either(
+        self, start: Start, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if toolchain.delve < (1, 26):
+            pytest.skip("this Delve cannot tell the goroutines of a request")
+        monkeypatch.setattr(budget, "BURST", 0.5)
+        monkeypatch.setattr(breakpoints, "MOST_OWN", 2)
+        target = start("noise")
+        with target.recording("// hot") as (hits, subscription):
+            assert poll(lambda: subscription.coverage.switched_off != "", timeout=LONG)
+            target.recorder.settle()
+            count = len(hits)
+            for number in range(3):
+                assert target.get("/hot?number=3", f"{OWN}{number}") == 200
+        own = [hit.request.audit_id for hit in hits[count:] if hit.request]
+        assert own == [f"{OWN}0", f"{OWN}1"]
+        assert ", and for all after 2 hits of the test's own; name" in (
+            subscription.coverage.switched_off
         )

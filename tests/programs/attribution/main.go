@@ -127,6 +127,19 @@ func viaHot(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, hot(number))
 }
 
+var released = make(chan bool)
+
+// late reaches the hot line when another request lets it go on.
+func late(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprintln(w, r.Method) // waits
+	<-released
+	viaHot(w, r)
+}
+
+func release(_ http.ResponseWriter, _ *http.Request) {
+	close(released)
+}
+
 // noise reaches the hot line thousands of times a second, each time in a goroutine of its own.
 func noise() {
 	for {
@@ -140,6 +153,7 @@ func main() {
 	handlers := map[string]http.HandlerFunc{
 		"/frame": frame, "/outer": outer, "/child": child, "/grandchild": grandchild,
 		"/context": viaContext, "/pool": viaPool, "/outgoing": outgoing, "/hot": viaHot,
+		"/late": late, "/release": release,
 	}
 	for path, handler := range handlers {
 		mux.HandleFunc(path, handler)
