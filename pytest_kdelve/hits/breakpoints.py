@@ -98,22 +98,21 @@ class Armed:
     def count_own(self) -> bool:
         """Count a hit of the subscribers in a narrow one; False once that was the last."""
         self.own_count += 1
-        if self.own_count < MOST_OWN:
-            return True
-        self.say_switched_off()
-        return False
+        return self.own_count < MOST_OWN
 
     def say_switched_off(self) -> None:
-        """Tell the subscribers that hits are not recorded any more, and whose."""
-        text = (
-            f"switched off for others after {self.budget.count} of their hits in "
-            f"{self.budget.seconds:.1f} s"
-        )
-        if self.own_count:
+        """Tell the subscribers which hits are not recorded any more, and why."""
+        count, took = self.budget.count, f"{self.budget.seconds:.1f} s"
+        if self.is_narrow:
+            text = f"switched off for others after {count} of their hits in {took}"
+        else:
+            text = f"switched off after {count} hits of others in {took}"
+        if not self.id and self.own_count:
             text += f", and for all after {self.own_count} hits of the test's own"
         advice = "name a line that they reach less often, such as one of a caller"
         for subscription in self.subscriptions:
             subscription.coverage.switched_off = f"{text}; {advice}"
+            subscription.coverage.is_over = not self.id
 
     def _condition(self) -> str:
         """Return the condition that passes over the requests of others, where it can be told.

@@ -88,11 +88,13 @@ class Coverage:
     """Which hits at a place are not recorded.
 
     ``passes_others``: those of others' requests may be passed over by Delve. ``switched_off`` says
-    since when, and why, there are none at all; it is empty where there are.
+    since when, and why, not all of the rest are; it is empty where they are. With ``is_over`` there
+    are none at all any more, else those in the goroutines of the test's requests.
     """
 
     passes_others: bool = False
     switched_off: str = ""
+    is_over: bool = False
 
 
 class Collected:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_kdelve.delve.structs import Struct
 from pytest_kdelve.delve.values import Incomplete, Unreadable
 from pytest_kdelve.errors import UsageError
+from pytest_kdelve.hits.collected import Coverage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,8 +79,7 @@ class Outcome:
 
     ``matched`` are the hits that count. ``rejected`` are the test's other hits at the place, each
     with what differed. Of ``others_count`` more, ``unattributed_count`` are of no known request;
-    with ``others_uncounted`` there may have been any number of others, which Delve passed over.
-    ``switched_off`` says why the breakpoint was removed before the test was over, if it was.
+    ``coverage`` says which hits are not among these.
     ``progress`` says how far the test's requests came that did not reach the place.
     """
 
@@ -89,17 +89,27 @@ class Outcome:
     rejected: Sequence[tuple[Hit, Sequence[Difference]]]
     others_count: int
     unattributed_count: int
-    others_uncounted: bool = False
-    switched_off: str = ""
+    coverage: Coverage = field(default_factory=Coverage)
     progress: Progress | None = None
 
     @property
     def is_fulfilled(self) -> bool:
         """Whether the test may pass, whatever was not recorded or could not be compared."""
         known = len(self.matched)
-        if self.switched_off and self.expectation.count is not None:
+        if self.coverage.switched_off and self.expectation.count is not None:
             return False
         return all(map(self.expectation.allows, (known, known + self.undecided)))
+
+    @property
+    def is_exceeded(self) -> bool:
+        """Whether there were more hits than may be, so that no other can change that."""
+        count = self.expectation.count
+        return count is not None and len(self.matched) >= count.stop
+
+    @property
+    def can_be_judged(self) -> bool:
+        """Whether hits that were not recorded make no difference."""
+        return not self.coverage.switched_off or self.is_exceeded
 
     @property
     def undecided(self) -> int:
@@ -123,8 +133,7 @@ def judge(
     *,
     others_count: int,
     unattributed_count: int = 0,
-    others_uncounted: bool = False,
-    switched_off: str = "",
+    coverage: Coverage | None = None,
 ) -> Outcome:
     """Compare the hits that count for the test with what was expected."""
     compared = [(hit, differences(expectation, hit)) for hit in hits]
@@ -135,8 +144,7 @@ def judge(
         rejected=[(hit, found) for hit, found in compared if found],
         others_count=others_count,
         unattributed_count=unattributed_count,
-        others_uncounted=others_uncounted,
-        switched_off=switched_off,
+        coverage=replace(coverage) if coverage else Coverage(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.hits.collected import Coverage, HitList
@@ -65,7 +65,7 @@ class OrderOutcome:
     places: Sequence[Place]
     passages: Sequence[Passage]
     progress: Progress | None = None
-    switched_off: str = ""
+    coverage: Coverage = field(default_factory=Coverage)
 
     @property
     def is_fulfilled(self) -> bool:
@@ -124,7 +124,7 @@ def judge_order(
         expectation=expectation,
         places=places,
         passages=passages,
-        switched_off=sightings.coverage.switched_off,
+        coverage=replace(sightings.coverage),
     )
 
 

@@ -209,15 +209,15 @@ class Recorder:
         """
         if not armed.id or armed.is_narrow:
             return  # By another thread of the same stop.
-        armed.say_switched_off()
+        armed.is_narrow = self._can_narrow(client, armed)
         # A test may have cleared it itself, through the client.
         with suppress(RPCError):
-            if self._can_narrow(client, armed):
-                armed.is_narrow = True
+            if armed.is_narrow:
                 client.amend_breakpoint(self._wanted(client, armed))
-                return
-            client.clear_breakpoint(armed.id)
-        armed.id = 0
+            else:
+                number, armed.id = armed.id, 0
+                client.clear_breakpoint(number)
+        armed.say_switched_off()
 
     def _can_narrow(self, client: Client, armed: Armed) -> bool:
         """Find the goroutines of the owner's requests, now and from now on; whether one can."""
@@ -249,6 +249,7 @@ class Recorder:
         if armed.is_narrow and armed.id and not armed.count_own():
             client.clear_breakpoint(armed.id)
             armed.id = 0
+            armed.say_switched_off()
 
     def _wanted(self, client: Client, armed: Armed) -> api.Breakpoint:
         return armed.wanted(can_catch=client.is_at_least(versions.CATCH), own=self._own.ids)

@@ -84,19 +84,18 @@ class WatchingPlace:
             tuple(self.own),
             others_count=collected.others_count,
             unattributed_count=collected.unattributed_count,
-            others_uncounted=collected.coverage.passes_others,
-            switched_off=collected.coverage.switched_off,
+            coverage=collected.coverage,
         )
 
     def is_decided(self) -> bool:
         """One of few hits or none is decided at once, unless its marker has a timeout."""
         outcome = self.outcome()
-        expectation, number = outcome.expectation, len(outcome.matched)
-        if expectation.during == "startup" or outcome.switched_off:
-            return True
-        if expectation.count is not None and number >= expectation.count.stop:
+        expectation = outcome.expectation
+        if expectation.during == "startup" or outcome.coverage.is_over or outcome.is_exceeded:
             return True
         has_upper_bound = expectation.count is not None
+        if has_upper_bound and outcome.coverage.switched_off:
+            return True
         watches_on = has_upper_bound and expectation.timeout is not None
         return outcome.is_fulfilled and not watches_on
 
@@ -153,7 +152,7 @@ class WatchingOrder:
     def is_decided(self) -> bool:
         """Whether one request has reached all the places, or none can any more."""
         outcome = self.outcome()
-        return outcome.is_fulfilled or bool(outcome.switched_off)
+        return outcome.is_fulfilled or outcome.coverage.is_over
 
     def explained(self, surroundings: Surroundings, hits: Sequence[Hit]) -> OrderOutcome:
         """Return the outcome, with how far requests came that had to reach the next place."""

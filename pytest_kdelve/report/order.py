@@ -22,15 +22,15 @@ _THEN = " → "
 def explain(outcome: OrderOutcome, compare: Compare, moved: Moved) -> Iterator[str]:
     """Yield the expected order beside what each request did, and where it broke."""
     steps, places = outcome.expectation.steps, outcome.places
-    verdict = "that cannot be judged" if outcome.switched_off else "none did"
+    verdict = "that cannot be judged" if outcome.coverage.switched_off else "none did"
     yield f"Expected one request of this test's to reach these places in this order, but {verdict}:"
     for number, (step, place) in enumerate(zip(steps, places, strict=True), start=1):
         yield f"  {number}. {step.location}"
         yield from (f"       {condition}" for condition in conditions(step))
         yield from place_lines(place, "     ")
         yield from (f"     {line}" for line in moved(step.location, place))
-    if outcome.switched_off:
-        yield f"  A breakpoint was {outcome.switched_off}"
+    if switched_off := outcome.coverage.switched_off:
+        yield f"  A breakpoint was {switched_off}"
     passages = Counter(tuple(_passage(outcome, each, compare)) for each in outcome.passages)
     for (request, *lines), count in list(passages.items())[:MOST]:
         yield f"  {request}" if count == 1 else f"  {request} ({count} requests)"

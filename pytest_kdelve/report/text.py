@@ -67,7 +67,7 @@ def _explain(outcome: Outcome, compare: Compare, moved: Moved) -> Iterator[str]:
 
 
 def _found(outcome: Outcome) -> str:
-    if outcome.switched_off:
+    if not outcome.can_be_judged:
         return "that cannot be judged"
     if outcome.undecided:
         return f"{number(outcome.undecided)} could not be compared"
@@ -94,8 +94,8 @@ def _whose(expectation: Expectation) -> str:
 
 def _seen(outcome: Outcome, compare: Compare) -> Iterator[str]:
     matched, rejected = outcome.matched, outcome.rejected
-    if outcome.switched_off:
-        yield f"Its breakpoint was {outcome.switched_off}"
+    if switched_off := outcome.coverage.switched_off:
+        yield f"Its breakpoint was {switched_off}"
     if matched:
         yield f"{number(len(matched))} as described:"
         for hit in matched[:MOST]:
@@ -119,10 +119,10 @@ def _others(outcome: Outcome) -> Iterable[str]:
         others += f", {outcome.unattributed_count} of which could not be attributed to a request"
     if outcome.matched or outcome.rejected:
         return [f"Not counted: {others}."] if outcome.others_count else ()
-    when = " until then" if outcome.switched_off else ""
+    when = " until then" if outcome.coverage.is_over else ""
     if outcome.others_count:
         return [f"Only others reached it{when}: {others}."]
-    if outcome.others_uncounted:
+    if outcome.coverage.passes_others:
         passed_over = "requests of others are passed over in the server, and not counted"
         return [f"Nothing of this test's reached it{when} ({passed_over})."]
     return [f"Nothing reached it{when}."]

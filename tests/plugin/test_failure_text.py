@@ -266,6 +266,7 @@ def test_a_breakpoint_that_was_switched_off(faked: pytest.Pytester) -> None:
             for watching in request.node.stash[EXPECTING]._watching:
                 kept = getattr(watching, "_sightings", None) or watching._watched.collected
                 kept.coverage.switched_off = "switched off after 9 hits"
+                kept.coverage.is_over = True
 
         @pytest.mark.hits("a.go:1")
         def test_reached(api, request):

@@ -343,6 +343,30 @@ def test_a_late_hit_is_waited_for(faked: pytest.Pytester) -> None:
     faked.runpytest("--kdelve-timeout=0").assert_outcomes(passed=1)
 
 
+def test_a_late_hit_is_waited_for_at_a_hot_line(faked: pytest.Pytester) -> None:
+    """The breakpoint is switched off for others only."""
+    faked.makepyfile("""
+        import pytest, threading
+
+        @pytest.mark.hits("a.go:1")
+        @pytest.mark.hits_in_order("a.go:1", "b.go:1")
+        def test_one(api, request, _kdelve_debugged):
+            recorder = _kdelve_debugged.recorder
+            settle = recorder.settle
+            sender = threading.Thread(target=api.get, args=["/reach/a.go/b.go"])
+            request.addfinalizer(sender.join)
+            for subscription in recorder.subscriptions:
+                subscription.coverage.switched_off = "switched off for others"
+
+            def settle_and_send():
+                recorder.settle = settle
+                sender.start()
+
+            recorder.settle = settle_and_send
+    """)
+    faked.runpytest("--kdelve-timeout=60").assert_outcomes(passed=1)
+
+
 def test_a_failure_reaches_junit(faked: pytest.Pytester) -> None:
     faked.makepyfile("""
         import pytest

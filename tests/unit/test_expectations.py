@@ -9,6 +9,7 @@ import pytest
 
 from pytest_kdelve.delve.structs import Struct
 from pytest_kdelve.delve.values import Constant, Incomplete, Unreadable
+from pytest_kdelve.hits.collected import Coverage
 from pytest_kdelve.hits.expectations import Outcome, judge
 from tests.unit.builders import PLACE, expect, make_hit
 
@@ -223,7 +224,8 @@ def test_what_was_not_recorded_to_the_end(
     """At least once stays true, whatever happened after the breakpoint was switched off."""
     hits = [make_hit()] * number
     wanted = expect(count=count)
-    outcome = judge(wanted, PLACE, hits, others_count=500, switched_off="switched off")
+    coverage = Coverage(switched_off="switched off")
+    outcome = judge(wanted, PLACE, hits, others_count=500, coverage=coverage)
     assert outcome.is_fulfilled is fulfilled
     if count and number in count:
         assert judge(wanted, PLACE, hits, others_count=500).is_fulfilled

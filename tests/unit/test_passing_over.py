@@ -87,8 +87,8 @@ class TestHotLine:
         assert fake.client.breakpoints == {}
         switched_off = subscriber.subscription.coverage.switched_off
         assert switched_off == (
-            "switched off for others after 4 of their hits in 0.0 s; name a line that they reach "
-            "less often, such as one of a caller"
+            "switched off after 4 hits of others in 0.0 s; name a line that they reach less often, "
+            "such as one of a caller"
         )
         fake.remove(subscriber)
         assert fake.client.breakpoints == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -11,6 +12,7 @@ import pytest
 
 from pytest_kdelve.delve.locations import Location, Place
 from pytest_kdelve.delve.values import Constant, Unreadable
+from pytest_kdelve.hits.collected import Coverage
 from pytest_kdelve.hits.expectations import judge
 from pytest_kdelve.hits.model import Hit, Request
 from pytest_kdelve.hits.requests import Exchange
@@ -36,8 +38,7 @@ def explained(place: Place) -> Explain:
         hits: Sequence[Hit] = (),
         *,
         others: int = 0,
-        others_uncounted: bool = False,
-        switched_off: str = "",
+        coverage: Coverage | None = None,
         exchanges: Sequence[Exchange] = EXCHANGES,
         **changes: object,
     ) -> str:
@@ -48,8 +49,7 @@ def explained(place: Place) -> Explain:
             place,
             hits,
             others_count=others,
-            others_uncounted=others_uncounted,
-            switched_off=switched_off,
+            coverage=coverage,
         )
         assert not outcome.is_fulfilled
         text = explain([outcome], exchanges)
@@ -218,7 +218,7 @@ def test_where_requests_do_not_matter_none_are_missed(
 
 
 def test_others_that_are_passed_over_may_have_reached_it(explained: Explain) -> None:
-    said = explained(others_uncounted=True)
+    said = explained(coverage=Coverage(passes_others=True))
     assert "\n  Nothing reached it" not in said
     assert (
         "\n  Nothing of this test's reached it (requests of others are passed over in the server, "
@@ -226,12 +226,12 @@ def test_others_that_are_passed_over_may_have_reached_it(explained: Explain) -> 
     ) in said
 
 
-HOT = "switched off after 500 hits of others in 2 s; give it a condition"
+HOT = Coverage(switched_off="switched off after 500 hits of others in 2 s; name another line")
 
 
 def test_a_breakpoint_that_was_switched_off(explained: Explain) -> None:
     """What happened afterwards is not known."""
-    assert explained(others=500, switched_off=HOT, exchanges=[]) == text("""
+    assert explained(others=500, coverage=replace(HOT, is_over=True), exchanges=[]) == text("""
         Expected at least 1 hit by this test's requests, but that cannot be judged:
           handlers/get.go at 'getter(ctx'
           is get.go:4 in handlers.get
@@ -239,12 +239,33 @@ def test_a_breakpoint_that_was_switched_off(explained: Explain) -> None:
               3 | func get() {
             > 4 |     getter(ctx, name, req)
               5 | }
-          Its breakpoint was switched off after 500 hits of others in 2 s; give it a condition
+          Its breakpoint was switched off after 500 hits of others in 2 s; name another line
           Only others reached it until then: 500 hits by other requests or goroutines.
 
         This test made no request through `api` or `kube_client`.
     """)
-    assert "\n  Nothing reached it until then.\n" in explained(switched_off=HOT)
+    said = explained(coverage=replace(HOT, is_over=True))
+    assert "\n  Nothing reached it until then.\n" in said
+
+
+def test_a_breakpoint_that_was_switched_off_for_others(explained: Explain) -> None:
+    assert "\n  Nothing reached it.\n" in explained(coverage=HOT)
+
+
+@pytest.mark.parametrize(
+    ("count", "number", "found"),
+    [
+        (range(1), 1, "there was 1 hit"),
+        (range(2), 3, "there were 3 hits"),
+        (range(1, 2), 1, "that cannot be judged"),
+        (range(2, 5), 1, "that cannot be judged"),
+    ],
+)
+def test_too_many_are_too_many_whatever_was_not_recorded(
+    explained: Explain, count: range, number: int, found: str
+) -> None:
+    said = explained([make_hit()] * number, count=count, coverage=HOT)
+    assert said.splitlines()[0].endswith(f", but {found}:")
 
 
 def test_what_a_hit_held_that_must_not_be(explained: Explain) -> None:

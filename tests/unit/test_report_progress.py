@@ -7,6 +7,7 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.hits.bodies import Body, Exit
+from pytest_kdelve.hits.collected import Coverage
 from pytest_kdelve.hits.model import Request
 from pytest_kdelve.hits.order import OrderExpectation, OrderOutcome
 from pytest_kdelve.hits.reaching import Call, Progress, Visited
@@ -126,7 +127,7 @@ def test_an_order_that_cannot_be_judged() -> None:
         expectation=OrderExpectation((expect(), expect())),
         places=[PLACE, PLACE],
         passages=[],
-        switched_off="switched off after 500 hits of others in 2 s",
+        coverage=Coverage(switched_off="switched off after 500 hits of others in 2 s"),
     )
     lines = explain([outcome], []).splitlines()
     assert lines[0] == (
