@@ -6,16 +6,13 @@ Exit codes: 0 done, 1 it failed, 2 it was asked for in a wrong way, 130 Ctrl-C, 
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from contextlib import contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_kdelve.controlplane import build
-from pytest_kdelve.controlplane.progress import for_stream
+from pytest_kdelve.cli import build
 from pytest_kdelve.errors import KdelveError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
 
 _FAILED, _WRONG_USAGE = 1, 2
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+#: Each adds its parser, whose default ``run`` takes the options and returns the exit code.
+_COMMANDS = (build,)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,14 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         with _exit_on_sigterm():
-            _build(options)
+            code: int = options.run(options)
     except KdelveError as error:
         sys.stderr.write(f"kdelve: {error}\n")
         return _WRONG_USAGE if isinstance(error, UsageError) else _FAILED
     except KeyboardInterrupt:
         sys.stderr.write("kdelve: interrupted\n")
         return _INTERRUPTED
-    return 0
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,36 +50,9 @@ def _parser() -> argparse.ArgumentParser:
     number = version("pytest-kdelve")
     parser.add_argument("--version", action="version", version=f"%(prog)s {number}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    build_parser = commands.add_parser(
-        "build",
-        help="build and keep the binaries of a control plane, and show where they are",
-        description="Build Delve, etcd, kube-apiserver and kube-controller-manager from their Go "
-        "modules, and keep them. What is kept already is not built again.",
-    )
-    build_parser.add_argument(
-        "--kubernetes",
-        metavar="VERSION",
-        default=build.DEFAULT_KUBERNETES,
-        help="which Kubernetes (default: %(default)s)",
-    )
-    build_parser.add_argument("--json", action="store_true", help="print a JSON object")
+    for command in _COMMANDS:
+        command.add(commands)
     return parser
-
-
-def _build(options: argparse.Namespace) -> None:
-    binaries = build.ensure(
-        options.kubernetes, cache=build.cache_folder(), progress=for_stream(sys.stderr)
-    )
-    rows = [build.record(path) | {"path": str(path)} for path in asdict(binaries).values()]
-    sys.stdout.write((_as_json(rows) if options.json else _as_lines(rows)) + "\n")
-
-
-def _as_json(rows: list[dict[str, Any]]) -> str:
-    return json.dumps({row.pop("name"): row for row in rows}, indent=2)
-
-
-def _as_lines(rows: list[dict[str, Any]]) -> str:
-    return "\n".join(f"{row['name']:<24} {row['version']:<8} {row['path']}" for row in rows)
 
 
 @contextmanager

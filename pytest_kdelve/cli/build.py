@@ -1,0 +1,49 @@
+"""``kdelve build``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane.progress import for_stream
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "build",
+        help="build and keep the binaries of a control plane, and show where they are",
+        description="Build Delve, etcd, kube-apiserver and kube-controller-manager from their Go "
+        "modules, and keep them. What is kept already is not built again.",
+    )
+    parser.add_argument(
+        "--kubernetes",
+        metavar="VERSION",
+        default=build.DEFAULT_KUBERNETES,
+        help="which Kubernetes (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON object")
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    binaries = build.ensure(
+        options.kubernetes, cache=build.cache_folder(), progress=for_stream(sys.stderr)
+    )
+    rows = [build.record(path) | {"path": str(path)} for path in asdict(binaries).values()]
+    sys.stdout.write((_as_json(rows) if options.json else _as_lines(rows)) + "\n")
+    return 0
+
+
+def _as_json(rows: list[dict[str, Any]]) -> str:
+    return json.dumps({row.pop("name"): row for row in rows}, indent=2)
+
+
+def _as_lines(rows: list[dict[str, Any]]) -> str:
+    return "\n".join(f"{row['name']:<24} {row['version']:<8} {row['path']}" for row in rows)
