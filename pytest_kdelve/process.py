@@ -175,11 +175,14 @@ def ending(returncode: int) -> str:
     return f"with exit code {returncode}" if returncode >= 0 else f"by signal {-returncode}"
 
 
-def explain(message: str, *, argv: Sequence[str], log: Path, begin: int = 0) -> str:
+def explain(message: str, *, argv: Sequence[str], log: Path | None, begin: int = 0) -> str:
     """Add a process's argv and the last lines of its log to a message.
 
-    What stands before the byte ``begin`` is another process's.
+    What stands before the byte ``begin`` is another process's. Without ``log``, it writes to no
+    file that can be read here.
     """
+    if log is None:
+        return f"{message}\n  argv: {shlex.join(argv)}\n  its log is not in a file"
     lines = (tail(log, _LOG_LINES_IN_ERRORS, begin=begin) or "(empty)").splitlines()
     indented = "\n".join(f"    {line}" for line in lines)
     return f"{message}\n  argv: {shlex.join(argv)}\n  last lines of its log:\n{indented}"

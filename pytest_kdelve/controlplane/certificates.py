@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import requests
 import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -28,14 +27,6 @@ class Certificates:
     admin_cert: Path
     admin_key: Path
     service_account_key: Path
-
-    def admin_session(self) -> requests.Session:
-        """Return a session that trusts the CA only, and is the administrator."""
-        session = requests.Session()
-        session.trust_env = False
-        session.verify = str(self.ca)
-        session.cert = (str(self.admin_cert), str(self.admin_key))
-        return session
 
 
 def create(directory: Path) -> Certificates:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from kubernetes import client as k8s
 from kubernetes.client.exceptions import ApiException
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pytest_kdelve.controlplane.certificates import Certificates
+    from pytest_kdelve.controlplane.access import Access
 
 T = TypeVar("T")
 
-_NAME = "kdelve"
+DEFAULT_NAME = "kdelve"
 _NAMESPACE = "default"
 _REQUEST_TIMEOUT = 10
 
@@ -47,20 +47,17 @@ class Credentials:
 class ServiceAccountMaker:
     """Makes the ServiceAccount, its Secret and its binding, as the administrator."""
 
-    def __init__(self, url: str, certificates: Certificates) -> None:
-        configuration = k8s.Configuration()
-        configuration.host = url
-        configuration.ssl_ca_cert = str(certificates.ca)
-        configuration.cert_file = str(certificates.admin_cert)
-        configuration.key_file = str(certificates.admin_key)
-        configuration.proxy = None
-        self._api = k8s.ApiClient(configuration)
+    def __init__(self, access: Access, *, name: str = DEFAULT_NAME) -> None:
+        self._name = name
+        self._api = access.client()
         self._core = k8s.CoreV1Api(self._api)
         self._rbac = k8s.RbacAuthorizationV1Api(self._api)
-        self._ca_file = certificates.ca
+        self._ca_file = access.ca
 
-    def close(self) -> None:
-        """Close the connections."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._api.close()  # type: ignore[no-untyped-call]
 
     def create(self, cluster_role: str) -> None:
@@ -70,23 +67,23 @@ class ServiceAccountMaker:
         """
         self.has_rules(cluster_role)
         self._do(
-            f"create the ServiceAccount {_NAMESPACE}/{_NAME}",
+            f"create the ServiceAccount {_NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_service_account(
                 _NAMESPACE,
-                k8s.V1ServiceAccount(metadata=k8s.V1ObjectMeta(name=_NAME)),
+                k8s.V1ServiceAccount(metadata=k8s.V1ObjectMeta(name=self._name)),
                 _request_timeout=_REQUEST_TIMEOUT,
             ),
         )
         self._do(
             f"bind it to the ClusterRole {cluster_role!r}",
             lambda: self._rbac.create_cluster_role_binding(
-                _binding(cluster_role), _request_timeout=_REQUEST_TIMEOUT
+                _binding(self._name, cluster_role), _request_timeout=_REQUEST_TIMEOUT
             ),
         )
         self._do(
-            f"create the Secret {_NAMESPACE}/{_NAME}",
+            f"create the Secret {_NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_secret(
-                _NAMESPACE, _empty_secret(), _request_timeout=_REQUEST_TIMEOUT
+                _NAMESPACE, _empty_secret(self._name), _request_timeout=_REQUEST_TIMEOUT
             ),
         )
 
@@ -101,21 +98,21 @@ class ServiceAccountMaker:
     def read(self) -> Credentials | None:
         """Return the credentials once the token controller has filled the Secret."""
         secret = self._do(
-            f"read the Secret {_NAMESPACE}/{_NAME}",
+            f"read the Secret {_NAMESPACE}/{self._name}",
             lambda: self._core.read_namespaced_secret(
-                _NAME, _NAMESPACE, _request_timeout=_REQUEST_TIMEOUT
+                self._name, _NAMESPACE, _request_timeout=_REQUEST_TIMEOUT
             ),
         )
         data = secret.data or {}
         if not data.get("token") or not data.get("ca.crt"):
             return None
         return Credentials(
-            name=_NAME,
+            name=self._name,
             namespace=_NAMESPACE,
             token=base64.b64decode(data["token"]).decode(),
             ca_crt=base64.b64decode(data["ca.crt"]).decode(),
             ca_file=self._ca_file,
-            obtained=f"Secret {_NAMESPACE}/{_NAME}, filled by the token controller",
+            obtained=f"Secret {_NAMESPACE}/{self._name}, filled by the token controller",
         )
 
     def _do(self, what: str, call: Callable[[], T]) -> T:
@@ -128,19 +125,19 @@ class ServiceAccountMaker:
             raise CredentialsError(f"could not {what}: {error}") from error
 
 
-def _binding(cluster_role: str) -> k8s.V1ClusterRoleBinding:
+def _binding(name: str, cluster_role: str) -> k8s.V1ClusterRoleBinding:
     return k8s.V1ClusterRoleBinding(
-        metadata=k8s.V1ObjectMeta(name=_NAME),
-        subjects=[k8s.RbacV1Subject(kind="ServiceAccount", name=_NAME, namespace=_NAMESPACE)],
+        metadata=k8s.V1ObjectMeta(name=name),
+        subjects=[k8s.RbacV1Subject(kind="ServiceAccount", name=name, namespace=_NAMESPACE)],
         role_ref=k8s.V1RoleRef(
             api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=cluster_role
         ),
     )
 
 
-def _empty_secret() -> k8s.V1Secret:
-    annotations = {"kubernetes.io/service-account.name": _NAME}
+def _empty_secret(name: str) -> k8s.V1Secret:
+    annotations = {"kubernetes.io/service-account.name": name}
     return k8s.V1Secret(
-        metadata=k8s.V1ObjectMeta(name=_NAME, annotations=annotations),
+        metadata=k8s.V1ObjectMeta(name=name, annotations=annotations),
         type="kubernetes.io/service-account-token",
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import requests
-
+from pytest_kdelve.controlplane.access import Access
+from pytest_kdelve.controlplane.environment import answers_ok
 from pytest_kdelve.process import ChildProcess
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def start(
     ]
     process = ChildProcess("etcd", argv, log=log)
     try:
-        with certificates.admin_session() as session:
+        with Access.by_certificate(client, certificates).session() as session:
             url = f"{client}/health"
             process.wait_until(
                 lambda: answers_ok(session, url), what=f"GET {url}", timeout=READY_TIMEOUT
@@ -64,11 +64,3 @@ def _tls(prefix: str, certificates: Certificates) -> list[str]:
         f"--{prefix}cert-file={certificates.server_cert}",
         f"--{prefix}key-file={certificates.server_key}",
     ]
-
-
-def answers_ok(session: requests.Session, url: str) -> bool:
-    """Whether a GET is answered with 200 within two seconds."""
-    try:
-        return bool(session.get(url, timeout=2).status_code == requests.codes.ok)
-    except requests.RequestException:
-        return False

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pytest_kdelve.controlplane.environment import ControlPlane
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_kdelve.controlplane.credentials import Credentials
-    from pytest_kdelve.controlplane.environment import Plan
+    from pytest_kdelve.controlplane.environment import Environment, Mode
     from pytest_kdelve.delve import Address
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
@@ -49,11 +48,11 @@ class Debugged(Lifecycle):
     it, "1.26.8", and ``delve_version`` is "1.27.2".
     """
 
-    mode: Literal["started"] = "started"
-
-    def __init__(self, plan: Plan, *, cluster_role: str, startup: Sequence[Expectation]) -> None:
+    def __init__(
+        self, environment: Environment, *, cluster_role: str, startup: Sequence[Expectation]
+    ) -> None:
         super().__init__()
-        self._control_plane = ControlPlane(plan)
+        self._environment = environment
         self._cluster_role = cluster_role
         self._startup: dict[int, Watched | LocationError] = {}
         self._startup_expectations = tuple(startup)
@@ -66,10 +65,10 @@ class Debugged(Lifecycle):
         self.delve_version = ""
 
     def _start(self) -> None:
-        control_plane = self._control_plane
-        control_plane.start()
-        self._resources.callback(control_plane.stop)
-        self.recorder = Recorder(control_plane.server.connect)
+        environment = self._environment
+        environment.start()
+        self._resources.callback(environment.stop)
+        self.recorder = Recorder(environment.connect)
         self._resources.callback(self.recorder.close)
         self._check_binary()
         versions = self.recorder.client.get_version()
@@ -77,9 +76,9 @@ class Debugged(Lifecycle):
         self.delve_version = ".".join(map(str, numbers(versions.delve_version)))
         with self.recorder.recording(self._watch_startup()):
             self.recorder.start()
-            control_plane.wait_ready(self.recorder.check)
-        self.version = control_plane.version()
-        self.credentials = control_plane.make_credentials(self._cluster_role)
+            environment.wait_ready(self.recorder.check)
+        self.version = environment.version()
+        self.credentials = environment.make_credentials(self._cluster_role)
 
     def _check_binary(self) -> None:
         check_debuggable(self.recorder.client, self.argv[0], _SAMPLE_FUNCTIONS)
@@ -121,43 +120,48 @@ class Debugged(Lifecycle):
     def explain(self, error: KdelveError) -> KdelveError:
         """Return a better error where the apiserver's own log has more to say."""
         if isinstance(error, TargetExitedError):
-            return self._control_plane.explain_exit(error)
+            return self._environment.explain_exit(error)
         return error
 
     @contextmanager
     def namespaces(self) -> Iterator[Namespaces]:
         """Lend what makes and removes namespaces, as the administrator."""
-        with self._control_plane.certificates.admin_session() as admin:
+        with self._environment.access.session() as admin:
             yield Namespaces(self.url, admin)
 
     @property
+    def mode(self) -> Mode:
+        """How the apiserver came to be debugged."""
+        return self._environment.mode
+
+    @property
     def url(self) -> str:
-        """``https://127.0.0.1:PORT``."""
-        return self._control_plane.url
+        """``https://HOST:PORT``."""
+        return self._environment.url
 
     @property
     def address(self) -> Address:
         """Where Delve listens."""
-        return self._control_plane.server.address
+        return self._environment.address
 
     @property
     def argv(self) -> tuple[str, ...]:
         """The kube-apiserver's command line."""
-        return self._control_plane.argv
+        return self._environment.argv
 
     @property
     def pid(self) -> int:
         """The kube-apiserver's process id."""
-        return self._control_plane.server.target_pid
+        return self._environment.pid
 
     @property
     def kubeconfig(self) -> Path:
         """A kubeconfig with the ServiceAccount's token."""
-        return self._control_plane.kubeconfig
+        return self._environment.kubeconfig
 
     def log_tail(self, lines: int) -> str:
         """Return the last lines of the kube-apiserver's log."""
-        return self._control_plane.log_tail(lines)
+        return self._environment.log_tail(lines)
 
 
 def subscription(watched: Watched, *, owner: str) -> Subscription:

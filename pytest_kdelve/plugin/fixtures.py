@@ -6,13 +6,13 @@ import sys
 import warnings
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_kdelve.controlplane import build
-from pytest_kdelve.controlplane.environment import Plan
 from pytest_kdelve.controlplane.progress import for_stream
+from pytest_kdelve.controlplane.started import ControlPlane, Plan
 from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.requests import RequestLog
 from pytest_kdelve.plugin import header, http, markers, signals
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from kubernetes import client as kubernetes_client
 
     from pytest_kdelve.controlplane.credentials import Credentials
+    from pytest_kdelve.controlplane.environment import Mode
     from pytest_kdelve.plugin.options import Settings
 
 #: Seconds, once a test is over, for the answers to what it has sent in the background.
@@ -51,7 +52,7 @@ class Apiserver:
     kubeconfig: Path
     argv: tuple[str, ...]
     pid: int
-    mode: Literal["started"]
+    mode: Mode
     log_tail: Callable[[int], str]
 
 
@@ -91,7 +92,9 @@ def _kdelve_debugged(
                 environment=kdelve_environment,
             )
             startup = pytestconfig.stash[STARTUP]
-            debugged = Debugged(plan, cluster_role=kdelve_cluster_role, startup=startup)
+            debugged = Debugged(
+                ControlPlane(plan), cluster_role=kdelve_cluster_role, startup=startup
+            )
             debugged.start()
         header.note(pytestconfig, debugged)
         yield debugged

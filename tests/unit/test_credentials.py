@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.controlplane import certificates
+from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials, ServiceAccountMaker
 from pytest_kdelve.errors import CredentialsError
 from tests.unit.fake_http import Answer, FakeApiserver
@@ -38,9 +39,8 @@ def maker(
     fake: FakeApiserver, files: certificates.Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ServiceAccountMaker]:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    maker = ServiceAccountMaker(fake.url, files)
-    yield maker
-    maker.close()
+    with ServiceAccountMaker(Access.by_certificate(fake.url, files)) as maker:
+        yield maker
 
 
 def test_the_account_is_bound_and_has_an_empty_secret(
@@ -129,9 +129,9 @@ def test_an_aggregated_role_is_filled_later(
 def test_no_connection(files: certificates.Certificates) -> None:
     with FakeApiserver().serving() as fake:
         pass
-    maker = ServiceAccountMaker(fake.url, files)
-    with pytest.raises(
-        CredentialsError, match=r"could not read the Secret default/kdelve: .*refus"
+    refused = r"could not read the Secret default/kdelve: .*refus"
+    with (
+        ServiceAccountMaker(Access.by_certificate(fake.url, files)) as maker,
+        pytest.raises(CredentialsError, match=refused),
     ):
         maker.read()
-    maker.close()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_kdelve.controlplane.build import Binaries
-from pytest_kdelve.controlplane.environment import Plan
+from pytest_kdelve.controlplane.started import ControlPlane, Plan
 from pytest_kdelve.errors import UsageError
 from pytest_kdelve.plugin.debugged import Debugged
 from tests.unit.builders import expect
@@ -23,7 +23,7 @@ PLAN = Plan(
 
 def test_startup_code_that_nobody_watched() -> None:
     """Some hook added the marker too late."""
-    debugged = Debugged(PLAN, cluster_role="cluster-admin", startup=[])
+    debugged = Debugged(ControlPlane(PLAN), cluster_role="cluster-admin", startup=[])
     with pytest.raises(UsageError) as raised:
         debugged.startup(expect(during="startup"))
     assert str(raised.value) == (
