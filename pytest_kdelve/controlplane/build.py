@@ -19,7 +19,7 @@ import shutil
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -131,20 +131,43 @@ def ensure(
     Raises ``UsageError`` for what is no version, ``BinaryError`` for a given path that is no
     executable file, and ``BuildError`` where Go is missing or fails.
     """
+    names = (field.name.replace("_", "-") for field in fields(Binaries))
+    paths = _ensure(tuple(names), kubernetes, cache, progress, given)
+    return Binaries(**{name.replace("-", "_"): path for name, path in paths.items()})
+
+
+def ensure_delve(
+    kubernetes: str,
+    *,
+    cache: Path,
+    progress: Progress,
+    given: Mapping[str, Path] = MappingProxyType({}),
+) -> Path:
+    """Return the Delve for a Kubernetes version alone; else as ``ensure``."""
+    given = {name: path for name, path in given.items() if name == "dlv"}
+    return _ensure(("dlv",), kubernetes, cache, progress, given)["dlv"]
+
+
+def _ensure(
+    names: Sequence[str],
+    kubernetes: str,
+    cache: Path,
+    progress: Progress,
+    given: Mapping[str, Path],
+) -> dict[str, Path]:
     version = parse_kubernetes_version(kubernetes)
     paths = {name: _checked(name, path) for name, path in given.items()}
     wanted = [
         recipe
         for recipe in recipes(kubernetes=version, etcd=ETCD_VERSION, delve=DELVE_VERSION)
-        if recipe.name not in paths
+        if recipe.name in names and recipe.name not in paths
     ]
     try:
-        paths |= _obtain(wanted, version, cache=cache.absolute(), progress=progress)
+        return paths | _obtain(wanted, version, cache=cache.absolute(), progress=progress)
     except OSError as error:
         raise BuildError(
             f"cannot build into {cache}: {error}; KDELVE_CACHE can name another folder"
         ) from error
-    return Binaries(**{name.replace("-", "_"): path for name, path in paths.items()})
 
 
 def record(binary: Path) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self, TypeVar
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kubernetes import client as k8s
 from kubernetes.client.exceptions import ApiException
@@ -27,6 +29,8 @@ T = TypeVar("T")
 DEFAULT_NAME = "kdelve"
 _NAMESPACE = "default"
 _REQUEST_TIMEOUT = 10
+#: Seconds for which a requested token is valid; an apiserver may be run with less.
+_TOKEN_LIFE = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,41 @@ class ServiceAccountMaker:
             obtained=f"Secret {_NAMESPACE}/{self._name}, filled by the token controller",
         )
 
+    def request_token(self) -> Credentials:
+        """Return credentials with a token of the TokenRequest API, for where no controller is.
+
+        It is valid for a day, or for as long as the apiserver allows.
+        """
+        request = k8s.AuthenticationV1TokenRequest(
+            spec=k8s.V1TokenRequestSpec(audiences=[], expiration_seconds=_TOKEN_LIFE)
+        )
+        answer: Any = self._do(
+            f"request a token for the ServiceAccount {_NAMESPACE}/{self._name}",
+            lambda: self._core.create_namespaced_service_account_token(
+                self._name, _NAMESPACE, request, _request_timeout=_REQUEST_TIMEOUT
+            ),
+        )
+        return Credentials(
+            name=self._name,
+            namespace=_NAMESPACE,
+            token=answer.status.token,
+            ca_crt=self._ca_file.read_text(),
+            ca_file=self._ca_file,
+            obtained=f"TokenRequest for {_NAMESPACE}/{self._name}, since no token controller "
+            f"filled its Secret; expires {answer.status.expiration_timestamp:%Y-%m-%d %H:%M %Z}",
+        )
+
+    def remove(self) -> None:
+        """Remove the binding, the Secret and the ServiceAccount, as far as they are there."""
+        core, name = self._core, self._name
+        deletes: dict[str, Callable[..., object]] = {
+            "ClusterRoleBinding": partial(self._rbac.delete_cluster_role_binding, name),
+            "Secret": partial(core.delete_namespaced_secret, name, _NAMESPACE),
+            "ServiceAccount": partial(core.delete_namespaced_service_account, name, _NAMESPACE),
+        }
+        for what, delete in deletes.items():
+            self._do(f"remove the {what} {name}", partial(_unless_gone, delete))
+
     def _do(self, what: str, call: Callable[[], T]) -> T:
         try:
             return call()
@@ -123,6 +162,14 @@ class ServiceAccountMaker:
             raise CredentialsError(message) from error
         except HTTPError as error:
             raise CredentialsError(f"could not {what}: {error}") from error
+
+
+def _unless_gone(delete: Callable[..., object]) -> None:
+    try:
+        delete(_request_timeout=_REQUEST_TIMEOUT)
+    except ApiException as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
 
 
 def _binding(name: str, cluster_role: str) -> k8s.V1ClusterRoleBinding:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.delve.binary import check_debuggable
@@ -81,10 +83,13 @@ class Debugged(Lifecycle):
         self.credentials = environment.make_credentials(self._cluster_role)
 
     def _check_binary(self) -> None:
-        check_debuggable(self.recorder.client, self.argv[0], _SAMPLE_FUNCTIONS)
+        program = self.argv[0] if self.argv else f"the program of dlv at {self.address}"
+        check_debuggable(self.recorder.client, program, _SAMPLE_FUNCTIONS)
 
     def _watch_startup(self) -> list[Subscription]:
-        subscriptions = []
+        subscriptions: list[Subscription] = []
+        if self._environment.is_running_before:
+            return subscriptions
         for expectation in self._startup_expectations:
             try:
                 watched = self.watch(expectation)
@@ -99,8 +104,11 @@ class Debugged(Lifecycle):
         """Return what start-up code hit for an expectation that was known before the start.
 
         Raises ``LocationError`` if its location has no meaning here, and ``UsageError`` if it was
-        not known.
+        not known. Where start-up was over before, the test is skipped.
         """
+        if self._environment.is_running_before:
+            reason = f"during='startup': the kube-apiserver ran before (mode {self.mode})"
+            raise pytest.skip.Exception(f"{expectation.location}: {reason}")
         watched = self._startup.get(id(expectation))
         if watched is None:
             raise UsageError(

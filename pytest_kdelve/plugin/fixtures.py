@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import build
-from pytest_kdelve.controlplane.progress import for_stream
-from pytest_kdelve.controlplane.started import ControlPlane, Plan
 from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.requests import RequestLog
-from pytest_kdelve.plugin import header, http, markers, signals
+from pytest_kdelve.plugin import header, http, markers, modes, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.controlplane.environment import Mode
-    from pytest_kdelve.plugin.options import Settings
 
 #: Seconds, once a test is over, for the answers to what it has sent in the background.
 _LAST_ANSWER = 10.0
@@ -81,36 +76,18 @@ def _kdelve_debugged(
     kdelve_environment: Mapping[str, str],
     kdelve_cluster_role: str,
 ) -> Iterator[Debugged]:
-    settings = pytestconfig.stash[SETTINGS]
     with signals.as_interrupts():
         with pytestconfig.stash[HOOKS].uncounted(), _readable_errors():
-            plan = Plan(
-                binaries=_binaries(pytestconfig, settings),
-                locks=build.cache_folder() / "ports",
-                listen=settings.listen,
-                extra_args=(*kdelve_apiserver_args, *settings.apiserver_args),
-                environment=kdelve_environment,
+            environment = modes.environment(
+                pytestconfig, args=kdelve_apiserver_args, variables=kdelve_environment
             )
             startup = pytestconfig.stash[STARTUP]
-            debugged = Debugged(
-                ControlPlane(plan), cluster_role=kdelve_cluster_role, startup=startup
-            )
+            debugged = Debugged(environment, cluster_role=kdelve_cluster_role, startup=startup)
             debugged.start()
         header.note(pytestconfig, debugged)
         yield debugged
         with _readable_errors():
             debugged.stop()
-
-
-def _binaries(config: pytest.Config, settings: Settings) -> build.Binaries:
-    capture = config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled() if capture else nullcontext():
-        return build.ensure(
-            settings.kubernetes,
-            cache=build.cache_folder(),
-            progress=for_stream(sys.stderr),
-            given=settings.given,
-        )
 
 
 @pytest.fixture(scope="session")

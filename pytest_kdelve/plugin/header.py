@@ -33,7 +33,7 @@ def note(config: pytest.Config, debugged: Debugged) -> None:
     config.stash[RAN].append(
         f"Kubernetes {debugged.version.removeprefix('v')} (built with Go {debugged.go_version}), "
         f"Delve {debugged.delve_version}, mode {debugged.mode}, dlv at {debugged.address}, "
-        f"pid of kube-apiserver {debugged.pid}"
+        f"pid of kube-apiserver {debugged.pid or 'not known'}"
     )
 
 
@@ -62,16 +62,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _planned(settings: Settings) -> str:
+    if settings.connect:
+        return f"mode connect, dlv at {settings.connect}"
     try:
         kept = build.kept(settings.kubernetes, cache=build.cache_folder())
     except (OSError, ValueError):
         kept = {}  # Building will tell what is wrong with the cache.
     parts = [
-        _kubernetes(settings, kept.get("kube-apiserver", ())),
         _delve(settings, is_kept=bool(kept.get("dlv"))),
-        "mode started",
+        f"mode {settings.mode}",
         f"dlv at {_address(settings.listen)}",
     ]
+    if settings.attach:
+        parts.append(f"pid of kube-apiserver {settings.attach}")
+    else:
+        parts.insert(0, _kubernetes(settings, kept.get("kube-apiserver", ())))
     return ", ".join(parts)
 
 

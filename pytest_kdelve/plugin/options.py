@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from pytest_kdelve.controlplane.environment import Mode
+
 _DEFAULT_TIMEOUT = "2"
 #: Option and what it gives instead of a built binary.
 _BINARIES = {"apiserver": "kube-apiserver", "dlv": "dlv", "etcd": "etcd"}
@@ -27,6 +29,10 @@ _HELP = {
     "apiserver": "use this kube-apiserver, built with -gcflags 'all=-N -l' and not stripped",
     "dlv": "use this Delve",
     "etcd": "use this etcd",
+    "attach": "attach to this running kube-apiserver; it goes on afterwards",
+    "connect": "use a headless dlv that runs already; it and its apiserver go on afterwards",
+    "kubeconfig": "an administrator's, for an apiserver that was not started here (default: "
+    "KUBECONFIG, then the usual places)",
     "timeout": f"how long a hit is waited for once a test is over (default: {_DEFAULT_TIMEOUT})",
 }
 _METAVARS = {
@@ -35,19 +41,36 @@ _METAVARS = {
     "apiserver": "PATH",
     "dlv": "PATH",
     "etcd": "PATH",
+    "attach": "PID",
+    "connect": "HOST:PORT",
+    "kubeconfig": "PATH",
     "timeout": "SECONDS",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the user asked for; ``given`` maps a binary's name to its path, ``timeout`` is in s."""
+    """What the user asked for; ``given`` maps a binary's name to its path, ``timeout`` is in s.
+
+    ``attach`` is a process id. ``kubeconfig`` is as in KUBECONFIG, and empty where it is to be
+    found.
+    """
 
     listen: Address
     kubernetes: str
     given: Mapping[str, Path]
     apiserver_args: tuple[str, ...]
     timeout: float
+    attach: int | None
+    connect: Address | None
+    kubeconfig: str
+
+    @property
+    def mode(self) -> Mode:
+        """How an apiserver comes to be debugged."""
+        if self.attach is not None:
+            return "attach"
+        return "started" if self.connect is None else "connect"
 
 
 def add(parser: pytest.Parser) -> None:
@@ -63,29 +86,68 @@ def add(parser: pytest.Parser) -> None:
 
 def read(config: pytest.Config) -> Settings:
     """Return the checked settings; raises ``UsageError`` with the option's name."""
-    return Settings(
-        listen=_listen(config),
+    settings = Settings(
+        listen=_address(config, "listen") or Address(),
         kubernetes=_kubernetes(config),
         given={binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))},
         apiserver_args=tuple(
             config.getoption("kdelve_apiserver_arg") or config.getini("kdelve_apiserver_arg")
         ),
         timeout=_timeout(config),
+        attach=_pid(config),
+        connect=_address(config, "connect"),
+        kubeconfig=_kubeconfig(config),
     )
+    _check_together(settings)
+    return settings
+
+
+def _check_together(settings: Settings) -> None:
+    ways = [f"--kdelve-{way}" for way in ("attach", "connect") if getattr(settings, way)]
+    if len(ways) > 1:
+        raise UsageError(f"{' and '.join(ways)}: give one of them")
+    unused = {
+        "--kdelve-apiserver": "kube-apiserver" in settings.given,
+        "--kdelve-etcd": "etcd" in settings.given,
+        "--kdelve-apiserver-arg": settings.apiserver_args,
+        "--kdelve-dlv": settings.connect and "dlv" in settings.given,
+        "--kdelve-listen": settings.connect and settings.listen != Address(),
+    }
+    for option, is_given in unused.items():
+        if ways and is_given:
+            raise UsageError(f"{option} means nothing with {ways[0]}, which runs already")
+    if not ways and settings.kubeconfig:
+        raise UsageError("--kdelve-kubeconfig is for --kdelve-attach and --kdelve-connect")
 
 
 def _value(config: pytest.Config, name: str) -> str:
     return str(config.getoption(f"kdelve_{name}") or config.getini(f"kdelve_{name}") or "")
 
 
-def _listen(config: pytest.Config) -> Address:
-    text = _value(config, "listen")
+def _address(config: pytest.Config, name: str) -> Address | None:
+    text = _value(config, name)
     if not text:
-        return Address()
+        return None
     try:
         return Address.parse(text)
     except UsageError as error:
-        raise UsageError(f"--kdelve-listen: {error}") from error
+        raise UsageError(f"--kdelve-{name}: {error}") from error
+
+
+def _pid(config: pytest.Config) -> int | None:
+    text = _value(config, "attach")
+    if text and not (text.isascii() and text.isdigit() and int(text)):
+        raise UsageError(f"--kdelve-attach: {text!r} is no process id")
+    return int(text) if text else None
+
+
+def _kubeconfig(config: pytest.Config) -> str:
+    """Return a path; one of the ini file starts from its folder."""
+    if text := config.getoption("kdelve_kubeconfig"):
+        return str(config.invocation_params.dir / Path(text).expanduser())
+    if text := config.getini("kdelve_kubeconfig"):
+        return str(_ini_folder(config) / Path(text).expanduser())
+    return ""
 
 
 def _kubernetes(config: pytest.Config) -> str:
@@ -106,10 +168,13 @@ def _path(config: pytest.Config, name: str) -> Path | None:
     if text := config.getoption(f"kdelve_{name}"):
         return _executable(name, config.invocation_params.dir / Path(text).expanduser())
     if text := config.getini(f"kdelve_{name}"):
-        folder = config.inipath.parent if config.inipath else config.invocation_params.dir
-        return _executable(name, folder / Path(text).expanduser())
+        return _executable(name, _ini_folder(config) / Path(text).expanduser())
     text = os.environ.get(f"KDELVE_{name.upper()}", "")
     return Path(text).expanduser().absolute() if text else None
+
+
+def _ini_folder(config: pytest.Config) -> Path:
+    return config.inipath.parent if config.inipath else config.invocation_params.dir
 
 
 def _executable(name: str, path: Path) -> Path:

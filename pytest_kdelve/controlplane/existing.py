@@ -1,0 +1,166 @@
+"""A kube-apiserver that runs already, and goes on when the tests are over."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from abc import abstractmethod
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pytest_kdelve.controlplane.access import Access
+from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
+from pytest_kdelve.controlplane.environment import Environment
+from pytest_kdelve.delve import Headless, Session, api, attach, connect
+from pytest_kdelve.delve.stops import Stop
+from pytest_kdelve.errors import DelveError, UsageError
+from pytest_kdelve.process import poll
+
+if TYPE_CHECKING:
+    from pytest_kdelve.controlplane.credentials import Credentials
+    from pytest_kdelve.delve import Address, Client
+
+#: Seconds for the cluster's token controller; where there is one, it takes less than two.
+_TOKEN_TIMEOUT = 5.0
+
+
+class Existing(Environment):
+    """A kube-apiserver that was not started here, with its administrator's kubeconfig.
+
+    ``kubeconfig`` is as in KUBECONFIG. The ServiceAccount of the tests is removed at the end.
+    """
+
+    is_running_before = True
+
+    def __init__(self, kubeconfig: str) -> None:
+        super().__init__()
+        self._given_kubeconfig = kubeconfig
+
+    def _start(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="kdelve-"))
+        self._resources.callback(shutil.rmtree, self.directory)
+        self.access = Access.by_kubeconfig(self._given_kubeconfig, files=self.directory)
+        self._debug()
+        if self.pid:
+            self.argv, self.log = _command_line(self.pid), _log(self.pid)
+
+    @abstractmethod
+    def _debug(self) -> None:
+        """Reach the apiserver by Delve; sets ``address`` and ``pid``."""
+
+    def make_credentials(self, cluster_role: str) -> Credentials:
+        """Create a ServiceAccount of a name of its own; where nobody fills its Secret, ask."""
+        name = f"{DEFAULT_NAME}-{secrets.token_hex(4)}"
+        with ServiceAccountMaker(self.access, name=name) as maker:
+            self._resources.callback(self._remove, name)
+            self._resources.callback(self._let_run)
+            maker.create(cluster_role)
+            found: list[Credentials] = []
+
+            def filled() -> bool:
+                found.extend(filter(None, [maker.read()]))
+                return bool(found)
+
+            filled_in_time = poll(filled, timeout=_TOKEN_TIMEOUT)
+            credentials = found[0] if filled_in_time else maker.request_token()
+        self.write_kubeconfig(credentials)
+        return credentials
+
+    def _let_run(self) -> None:
+        """Resume it where it stands: recording has ended, or did not begin."""
+        # Where it is gone, or its Delve is, there is nothing to resume.
+        with suppress(DelveError), self.connect() as client:
+            if not client.state(non_blocking=True).running:
+                client.send_command(api.CommandName.CONTINUE)
+
+    def _remove(self, name: str) -> None:
+        with ServiceAccountMaker(self.access, name=name) as maker:
+            maker.remove()
+
+
+class Attached(Existing):
+    """A kube-apiserver to which Delve is attached for as long as the tests last."""
+
+    mode = "attach"
+
+    def __init__(self, pid: int, *, dlv: Path, listen: Address, kubeconfig: str) -> None:
+        super().__init__(kubeconfig)
+        self._target = pid
+        self._dlv = dlv
+        self._listen = listen
+
+    def _debug(self) -> None:
+        headless = Headless(dlv=self._dlv, log=self.directory / "dlv.log", listen=self._listen)
+        self._server = attach(headless, self._target)
+        self._resources.callback(self._server.stop)
+        self.address, self.pid = self._server.address, self._server.target_pid
+
+    def connect(self) -> Client:
+        """Open one more connection to Delve."""
+        return self._server.connect()
+
+
+class Connected(Existing):
+    """A kube-apiserver under a headless Delve, both of which somebody else has started."""
+
+    mode = "connect"
+
+    def __init__(self, address: Address, *, kubeconfig: str) -> None:
+        super().__init__(kubeconfig)
+        self.address = address
+
+    def _debug(self) -> None:
+        process = _dlv(self.address)
+        if process and "--accept-multiclient" not in process.cmdline():
+            raise UsageError(
+                f"dlv at {self.address} (pid {process.pid}) was started without "
+                "--accept-multiclient: it would end with our connection, and its target with it; "
+                "start it with that flag"
+            )
+        self._resources.callback(self._let_run)
+        session = Session(self.connect())
+        try:
+            if not isinstance(session.status, Stop):
+                session.halt()
+            # On another machine it says nothing to us.
+            self.pid = session.client.process_pid() if process else 0
+        finally:
+            session.close()
+
+    def connect(self) -> Client:
+        """Open one more connection to Delve."""
+        return connect(self.address)
+
+
+def _dlv(address: Address) -> psutil.Process | None:
+    """Return the dlv that listens there; None where it does not run on this machine.
+
+    Such as behind the end of a tunnel.
+    """
+    for each in psutil.net_connections("tcp"):
+        is_there = each.status == psutil.CONN_LISTEN and each.laddr[1:2] == (address.port,)
+        if is_there and each.pid and _is_local(address):
+            process = psutil.Process(each.pid)
+            return process if "--headless" in process.cmdline() else None
+    return None
+
+
+def _is_local(address: Address) -> bool:
+    own = {each.address for addresses in psutil.net_if_addrs().values() for each in addresses}
+    return address.is_loopback or address.host in own
+
+
+def _command_line(pid: int) -> tuple[str, ...]:
+    # psutil would split at spaces.
+    raw = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return tuple(each.decode(errors="backslashreplace") for each in raw.split(b"\0")[:-1])
+
+
+def _log(pid: int) -> Path | None:
+    """Return the file to which the process writes its errors, if it is one."""
+    path = Path(f"/proc/{pid}/fd/2").resolve()
+    return path if path.is_file() else None
