@@ -35,6 +35,11 @@ _HELP = {
     "KUBECONFIG, then the usual places)",
     "timeout": f"how long a hit is waited for once a test is over (default: {_DEFAULT_TIMEOUT})",
 }
+#: What a way to an apiserver leaves no room for.
+_UNUSED = {
+    "attach": ("apiserver", "etcd", "apiserver-arg"),
+    "connect": ("apiserver", "etcd", "apiserver-arg", "kubernetes", "dlv", "listen"),
+}
 _METAVARS = {
     "listen": "HOST:PORT",
     "kubernetes": "VERSION",
@@ -95,29 +100,29 @@ def read(config: pytest.Config) -> Settings:
         ),
         timeout=_timeout(config),
         attach=_pid(config),
-        connect=_address(config, "connect"),
+        connect=_connect(config),
         kubeconfig=_kubeconfig(config),
     )
-    _check_together(settings)
+    _check_together(config, settings)
     return settings
 
 
-def _check_together(settings: Settings) -> None:
-    ways = [f"--kdelve-{way}" for way in ("attach", "connect") if getattr(settings, way)]
+def _check_together(config: pytest.Config, settings: Settings) -> None:
+    """Refuse options that contradict each other; ini and environment may be for other runs."""
+    ways = [way for way in _UNUSED if getattr(settings, way) is not None]
     if len(ways) > 1:
-        raise UsageError(f"{' and '.join(ways)}: give one of them")
-    unused = {
-        "--kdelve-apiserver": "kube-apiserver" in settings.given,
-        "--kdelve-etcd": "etcd" in settings.given,
-        "--kdelve-apiserver-arg": settings.apiserver_args,
-        "--kdelve-dlv": settings.connect and "dlv" in settings.given,
-        "--kdelve-listen": settings.connect and settings.listen != Address(),
-    }
-    for option, is_given in unused.items():
-        if ways and is_given:
-            raise UsageError(f"{option} means nothing with {ways[0]}, which runs already")
-    if not ways and settings.kubeconfig:
-        raise UsageError("--kdelve-kubeconfig is for --kdelve-attach and --kdelve-connect")
+        raise UsageError(f"{' and '.join(f'--kdelve-{way}' for way in ways)}: give one of them")
+    for way in ways:
+        for name in _UNUSED[way]:
+            if config.getoption(f"kdelve_{name.replace('-', '_')}"):
+                raise UsageError(
+                    f"--kdelve-{name} means nothing with --kdelve-{way}: that runs already"
+                )
+    if not ways and config.getoption("kdelve_kubeconfig"):
+        raise UsageError(
+            "--kdelve-kubeconfig is for an apiserver that was not started here: give "
+            "--kdelve-attach or --kdelve-connect, too"
+        )
 
 
 def _value(config: pytest.Config, name: str) -> str:
@@ -132,6 +137,14 @@ def _address(config: pytest.Config, name: str) -> Address | None:
         return Address.parse(text)
     except UsageError as error:
         raise UsageError(f"--kdelve-{name}: {error}") from error
+
+
+def _connect(config: pytest.Config) -> Address | None:
+    address = _address(config, "connect")
+    if address and not address.port:
+        text = _value(config, "connect")
+        raise UsageError(f"--kdelve-connect: {text!r} has no port to connect to")
+    return address
 
 
 def _pid(config: pytest.Config) -> int | None:

@@ -108,6 +108,15 @@ def test_given_binaries(pytester: pytest.Pytester, tmp_path: Path) -> None:
     )
 
 
+def test_what_runs_already(pytester: pytest.Pytester) -> None:
+    attach = header(pytester, "--kdelve-attach=7")
+    assert attach == (
+        "kdelve: Delve 1.27.2 (not built yet), mode attach, dlv at a free port of 127.0.0.1, "
+        "pid of kube-apiserver 7"
+    )
+    assert header(pytester, "--kdelve-connect=:1") == "kdelve: mode connect, dlv at 127.0.0.1:1"
+
+
 @pytest.mark.parametrize("text", ["", "{", "{}"])
 def test_a_broken_cache_breaks_no_other_test(
     pytester: pytest.Pytester, cache: Path, text: str

@@ -135,6 +135,10 @@ WRONG = {
     "listen without a port": ("listen", "localhost", f"'localhost' {NO_ADDRESS}"),
     "listen at a text": ("listen", "localhost:dlv", f"'localhost:dlv' {NO_ADDRESS}"),
     "listen at port 99999": ("listen", ":99999", f"':99999' {NO_ADDRESS}"),
+    "connect without a port": ("connect", "localhost", f"'localhost' {NO_ADDRESS}"),
+    "connect to any port": ("connect", ":0", "':0' has no port to connect to"),
+    "attach to a name": ("attach", "kube-apiserver", "'kube-apiserver' is no process id"),
+    "attach to nobody": ("attach", "0", "'0' is no process id"),
     "timeout is a text": ("timeout", "soon", "'soon' is no number of seconds"),
     "negative timeout": ("timeout", "-1", "'-1' is no number of seconds"),
     "timeout is no number": ("timeout", "nan", "'nan' is no number of seconds"),
@@ -162,6 +166,61 @@ def test_what_cannot_work_is_a_usage_error(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.errlines == [f"ERROR: --kdelve-{name}: {text}", ""]
     result.stdout.no_fnmatch_line("*INTERNALERROR*")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["attach=1", "connect=:1"], "--kdelve-attach and --kdelve-connect: give one of them"),
+        (
+            ["attach=1", "apiserver-arg=--v=1"],
+            "--kdelve-apiserver-arg means nothing with --kdelve-attach: that runs already",
+        ),
+        (
+            ["connect=:1", "listen=:2"],
+            "--kdelve-listen means nothing with --kdelve-connect: that runs already",
+        ),
+        (
+            ["kubeconfig=a"],
+            (
+                "--kdelve-kubeconfig is for an apiserver that was not started here: give "
+                "--kdelve-attach or --kdelve-connect, too"
+            ),
+        ),
+    ],
+)
+def test_what_contradicts_itself(
+    pytester: pytest.Pytester, arguments: list[str], text: str
+) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    result = pytester.runpytest(*(f"--kdelve-{each}" for each in arguments))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines == [f"ERROR: {text}", ""]
+
+
+def test_ini_and_environment_may_be_for_other_runs(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KDELVE_ETCD", str(executable(tmp_path / "bin", "etcd")))
+    pytester.makeini("[pytest]\nkdelve_listen = :12345\nkdelve_kubeconfig = conf/admin\n")
+    assert settings(pytester).mode == "started"
+    connecting = settings(pytester, "--kdelve-connect=:12346")
+    assert (connecting.mode, connecting.connect) == ("connect", Address("127.0.0.1", 12346))
+    assert connecting.kubeconfig == str(pytester.path / "conf" / "admin")
+    attaching = settings(pytester, "--kdelve-attach=7", "--kdelve-kubeconfig=admin")
+    assert (attaching.mode, attaching.attach) == ("attach", 7)
+    assert attaching.kubeconfig == str(pytester.path / "admin")
+
+
+def test_no_kubeconfig_is_an_error_of_who_needs_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setattr("pytest_kdelve.controlplane.access.USUAL_PLACES", ())
+    pytester.makepyfile("def test_one(api): pass")
+    result = pytester.runpytest("--kdelve-connect=:1")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["an administrator's kubeconfig is needed for an apiserver *"])
 
 
 @pytest.mark.parametrize("name", BINARIES)
