@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from abc import abstractmethod
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import requests
 
 from pytest_kdelve.controlplane import kubeconfig
+from pytest_kdelve.controlplane.guardian import Guardian
+from pytest_kdelve.controlplane.journal import KillMarked, RemoveFolder
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
+from pytest_kdelve.controlplane.undo import kill_marked, remove_folder
 from pytest_kdelve.errors import ProcessExitedError, ProcessTimeoutError, TargetExitedError
 from pytest_kdelve.process import ending, explain, poll, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
     from pytest_kdelve.controlplane.access import Access
     from pytest_kdelve.controlplane.credentials import Credentials
@@ -38,12 +43,30 @@ class Environment(Lifecycle):
 
     def __init__(self) -> None:
         super().__init__()
+        self._guardian = Guardian()
         self.argv: tuple[str, ...] = ()
         self.log: Path | None = None
         self.pid = 0
         self.address: Address
         self.access: Access
         self.directory: Path
+
+    def _begin(self) -> None:
+        """Make the folder, and have a guardian for it and for all processes that are started."""
+        guardian, resources = self._guardian, self._resources
+        guardian.start()
+        resources.callback(guardian.stop)
+        self.directory = Path(tempfile.gettempdir(), f"kdelve-{guardian.run}")
+        resources.enter_context(guardian.undoing(RemoveFolder(str(self.directory))))
+        resources.callback(remove_folder, self.directory)
+        self.directory.mkdir(mode=0o700)
+        resources.enter_context(guardian.undoing(KillMarked()))
+        resources.callback(kill_marked, guardian.run)
+
+    @property
+    def _variables(self) -> Mapping[str, str]:
+        """The environment for what is started: that of this process, with the run's mark."""
+        return {**os.environ, **self._guardian.environment}
 
     @abstractmethod
     def connect(self) -> Client:

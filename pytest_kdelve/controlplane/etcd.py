@@ -9,6 +9,7 @@ from pytest_kdelve.controlplane.environment import answers_ok
 from pytest_kdelve.process import ChildProcess
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_kdelve.controlplane.certificates import Certificates
@@ -24,12 +25,13 @@ def start(
     log: Path,
     client_port: int,
     peer_port: int,
+    env: Mapping[str, str] | None = None,
 ) -> ChildProcess:
     """Start an etcd on loopback and wait until it is healthy.
 
     It wants a certificate of our CA from everybody, since every user of the machine reaches
     loopback, and the token is in it. It does not sync to disk, since its data is thrown away.
-    Raises ``ProcessError``; nothing is left running then.
+    ``env`` is its environment. Raises ``ProcessError``; nothing is left running then.
     """
     client, peer = (f"https://127.0.0.1:{port}" for port in (client_port, peer_port))
     argv = [
@@ -44,7 +46,7 @@ def start(
         *_tls("", certificates),
         *_tls("peer-", certificates),
     ]
-    process = ChildProcess("etcd", argv, log=log)
+    process = ChildProcess("etcd", argv, log=log, env=env)
     try:
         with Access.by_certificate(client, certificates).session() as session:
             url = f"{client}/health"

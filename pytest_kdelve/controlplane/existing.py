@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
-import tempfile
 from abc import abstractmethod
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +13,7 @@ import psutil
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
 from pytest_kdelve.controlplane.environment import Environment
+from pytest_kdelve.controlplane.journal import Detach
 from pytest_kdelve.delve import Headless, Session, api, attach, connect
 from pytest_kdelve.delve.stops import Stop
 from pytest_kdelve.errors import DelveError, UsageError
@@ -41,8 +40,7 @@ class Existing(Environment):
         self._given_kubeconfig = kubeconfig
 
     def _start(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="kdelve-"))
-        self._resources.callback(shutil.rmtree, self.directory)
+        self._begin()
         self.access = Access.by_kubeconfig(self._given_kubeconfig, files=self.directory)
         self._debug()
         if self.pid:
@@ -94,9 +92,18 @@ class Attached(Existing):
         self._listen = listen
 
     def _debug(self) -> None:
-        headless = Headless(dlv=self._dlv, log=self.directory / "dlv.log", listen=self._listen)
+        headless = Headless(
+            dlv=self._dlv,
+            log=self.directory / "dlv.log",
+            listen=self._listen,
+            env=self._variables,
+        )
         self._server = attach(headless, self._target)
         self._resources.callback(self._server.stop)
+        address = self._server.address
+        self._resources.enter_context(
+            self._guardian.undoing(Detach(host=address.host, port=address.port))
+        )
         self.address, self.pid = self._server.address, self._server.target_pid
 
     def connect(self) -> Client:

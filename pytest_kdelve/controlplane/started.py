@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import apiserver, certificates, etcd, kubeconfig, ports
@@ -20,6 +16,7 @@ from pytest_kdelve.process import ChildProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from pytest_kdelve.controlplane.build import Binaries
     from pytest_kdelve.delve import Client
@@ -51,8 +48,7 @@ class ControlPlane(Environment):
 
     def _start(self) -> None:
         plan, resources = self._plan, self._resources
-        self.directory = Path(tempfile.mkdtemp(prefix="kdelve-"))
-        resources.callback(shutil.rmtree, self.directory)
+        self._begin()
         self._certificates = certificates.create(self.directory)
         client, peer, secure = resources.enter_context(ports.reserve(3, locks=plan.locks))
         store = etcd.start(
@@ -62,6 +58,7 @@ class ControlPlane(Environment):
             log=self.directory / "etcd.log",
             client_port=client,
             peer_port=peer,
+            env=self._variables,
         )
         resources.callback(store.stop)
         self.access = Access.by_certificate(f"https://127.0.0.1:{secure}", self._certificates)
@@ -77,7 +74,9 @@ class ControlPlane(Environment):
             dlv=plan.binaries.dlv,
             log=self.directory / "dlv.log",
             listen=plan.listen,
-            env=apiserver.environment({**os.environ, **plan.environment}),
+            env=apiserver.environment(
+                {**self._variables, **plan.environment, **self._guardian.environment}
+            ),
         )
         target = Target(args=arguments, stdout=self.log.with_suffix(".out"), stderr=self.log)
         self._server = exec_(headless, plan.binaries.kube_apiserver, target=target)
@@ -124,7 +123,7 @@ class ControlPlane(Environment):
             "--secure-port=0",
         ]
         log = self.directory / "kube-controller-manager.log"
-        return ChildProcess("kube-controller-manager", argv, log=log)
+        return ChildProcess("kube-controller-manager", argv, log=log, env=self._variables)
 
 
 def _wait_for_token(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_kdelve.controlplane.reaping import reap
 from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.requests import RequestLog
 from pytest_kdelve.plugin import header, http, markers, modes, signals
@@ -78,6 +79,7 @@ def _kdelve_debugged(
 ) -> Iterator[Debugged]:
     with signals.as_interrupts():
         with pytestconfig.stash[HOOKS].uncounted(), _readable_errors():
+            _reap()
             environment = modes.environment(
                 pytestconfig, args=kdelve_apiserver_args, variables=kdelve_environment
             )
@@ -88,6 +90,12 @@ def _kdelve_debugged(
         yield debugged
         with _readable_errors():
             debugged.stop()
+
+
+def _reap() -> None:
+    for problem in reap():
+        text = f"something is left of an earlier run, and could not be undone: {problem}"
+        warnings.warn(pytest.PytestWarning(text), stacklevel=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,62 @@
+"""Undoing what a run has left: by its guardian, by the next run, or because somebody asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_kdelve.controlplane.journal import journals
+from pytest_kdelve.controlplane.locks import acquired
+from pytest_kdelve.controlplane.undo import perform
+from pytest_kdelve.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytest_kdelve.controlplane.journal import JournalFile
+
+
+def reap() -> list[str]:
+    """Undo what is left of runs of which neither the owner nor the guardian lives.
+
+    Returns what could not be undone, in words; the next call tries it again.
+    """
+    problems: list[str] = []
+    for file in journals():
+        lock = file.lock
+        if not acquired(lock):
+            continue  # Its guardian lives, or another process reaps it.
+        try:
+            journal = file.read()
+            if not journal or not (journal.kept or journal.owner.is_running):
+                problems += undo_all(file)
+        except UsageError as error:
+            problems.append(str(error))
+        finally:
+            lock.release()
+    return problems
+
+
+def undo_all(file: JournalFile) -> list[str]:
+    """Undo all that a journal lists, the last first; who calls it holds the journal's lock.
+
+    What could not be undone stays in the journal, and is returned in words. Without such the
+    journal is removed.
+    """
+    journal = file.read()
+    if journal is None:
+        file.remove()  # The lock is left of it.
+        return []
+    problems = []
+    left = list(journal.undos)
+    for undo in reversed(journal.undos):
+        try:
+            perform(undo, file.run)
+        except Exception as error:  # noqa: BLE001 - the others have to be undone all the same
+            problems.append(f"{undo}: {type(error).__name__}: {error}")
+        else:
+            left.remove(undo)
+            # At once, since whoever does this may be killed, too.
+            file.write(msgspec.structs.replace(journal, undos=tuple(left)))
+    if not left:
+        file.remove()
+    return problems

@@ -1,0 +1,117 @@
+"""How each thing that a journal lists is undone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+import psutil
+
+from pytest_kdelve.controlplane.journal import MARK, Detach, KillMarked, RemoveFolder, Undo
+from pytest_kdelve.delve import Address, Session, connect
+from pytest_kdelve.errors import ProcessError, ProcessTimeoutError
+from pytest_kdelve.process import poll
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TIMEOUT = 10.0
+#: Seconds. What the run's owner was just starting when it ended has its mark only after the exec.
+_SETTLED = 1.0
+
+
+def perform(undo: Undo, run: str) -> None:
+    """Undo one thing of a run whose owner is gone; it may be undone already.
+
+    Raises ``KdelveError``.
+    """
+    match undo:
+        case RemoveFolder():
+            remove_folder(Path(undo.path))
+        case KillMarked():
+            kill_marked(run, settled=_SETTLED)
+        case Detach():
+            _detach(undo, run)
+        case _:
+            assert_never(undo)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder, which may be gone already; raises ``ProcessError``."""
+
+    def is_gone() -> bool:
+        shutil.rmtree(path, ignore_errors=True)
+        return not path.exists()
+
+    if not poll(is_gone, timeout=_TIMEOUT):
+        try:
+            shutil.rmtree(path)
+        except OSError as error:
+            raise ProcessError(f"{path} could not be removed: {error}; remove it") from error
+
+
+def kill_marked(run: str, *, settled: float = 0.0) -> None:
+    """Kill the processes of a run, and what they start meanwhile.
+
+    It is over when for ``settled`` seconds there was none. Raises ``ProcessTimeoutError`` where
+    some do not end, such as those of another user.
+    """
+    last_seen = time.monotonic()
+    left: Sequence[psutil.Process] = ()
+
+    def all_ended() -> bool:
+        nonlocal last_seen, left
+        left = marked(run)
+        for process in left:
+            with suppress(psutil.Error):  # It has ended, or is another user's.
+                process.kill()
+        if left:
+            last_seen = time.monotonic()
+        return time.monotonic() - last_seen >= settled and not left
+
+    if not poll(all_ended, timeout=_TIMEOUT):
+        listed = ", ".join(map(_described, left))
+        raise ProcessTimeoutError(
+            f"processes do not end, or may not be killed by this user: {listed}; end them"
+        )
+
+
+def marked(run: str) -> list[psutil.Process]:
+    """Return the processes of a run, but not this one."""
+    return [
+        process
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and _has_mark(process, run)
+    ]
+
+
+def _has_mark(process: psutil.Process, run: str) -> bool:
+    try:
+        return process.environ().get(MARK) == run
+    except (psutil.Error, OSError):
+        return False  # It has ended, is a zombie, or is another user's.
+
+
+def _described(process: psutil.Process) -> str:
+    with suppress(psutil.Error):
+        return f"{process.pid} ({process.name()} of {process.username()})"
+    return str(process.pid)
+
+
+def _detach(undo: Detach, run: str) -> None:
+    # After the end of the run's own Delve, anybody's may listen there.
+    if any(_listens(process, undo.port) for process in marked(run)):
+        with connect(Address(undo.host, undo.port)) as client:
+            Session(client).detach()
+
+
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        sockets = process.net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(each.status == psutil.CONN_LISTEN and each.laddr[1] == port for each in sockets)
