@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.delve import binary
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_kdelve.controlplane.certificates import Certificates
+    from pytest_kdelve.delve import Client
 
 #: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
 #: own choice needs a default route, which a machine without a network lacks.
@@ -18,6 +21,13 @@ _ANCESTORS = "tracebackancestors"
 _ANCESTORS_KEPT = 8
 #: A paused server must find its requests alive; the default of a minute is over soon.
 _REQUEST_TIMEOUT = "24h"
+#: Of the program itself and of a module that it uses: -gcflags without ``all=`` leaves the latter.
+_SAMPLE_FUNCTIONS = ("main.main", "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun")
+
+
+def check_debuggable(client: Client, program: str) -> None:
+    """Raise ``BinaryError`` for a kube-apiserver whose lines and locals Delve cannot tell."""
+    binary.check_debuggable(client, program, _SAMPLE_FUNCTIONS)
 
 
 def arguments(

@@ -29,9 +29,9 @@ class Certificates:
     service_account_key: Path
 
 
-def create(directory: Path) -> Certificates:
-    """Write a new CA, a serving certificate for loopback, and the keys into ``directory``."""
-    files = Certificates(
+def of(directory: Path) -> Certificates:
+    """Return the files in a folder, for which ``create`` was called at some time."""
+    return Certificates(
         ca=directory / "ca.crt",
         server_cert=directory / "apiserver.crt",
         server_key=directory / "apiserver.key",
@@ -39,6 +39,11 @@ def create(directory: Path) -> Certificates:
         admin_key=directory / "admin.key",
         service_account_key=directory / "service-account.key",
     )
+
+
+def create(directory: Path) -> Certificates:
+    """Write a new CA, a serving certificate for loopback, and the keys into ``directory``."""
+    files = of(directory)
     authority = trustme.CA(organization_name="pytest-kdelve")
     server = authority.issue_cert("127.0.0.1", "localhost", "::1", common_name="kube-apiserver")
     admin = authority.issue_cert(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from abc import abstractmethod
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,7 +16,14 @@ from pytest_kdelve.controlplane.guardian import Guardian
 from pytest_kdelve.controlplane.journal import KillMarked, RemoveFolder
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.undo import kill_marked, remove_folder
-from pytest_kdelve.errors import ProcessExitedError, ProcessTimeoutError, TargetExitedError
+from pytest_kdelve.delve import Session, api
+from pytest_kdelve.delve.stops import Stop
+from pytest_kdelve.errors import (
+    DelveError,
+    ProcessExitedError,
+    ProcessTimeoutError,
+    TargetExitedError,
+)
 from pytest_kdelve.process import ending, explain, poll, tail
 
 if TYPE_CHECKING:
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.delve import Address, Client
 
-Mode = Literal["started", "attach", "connect"]
+Mode = Literal["started", "attach", "connect", "reuse"]
 _READY_TIMEOUT = 120.0
 
 
@@ -131,6 +139,30 @@ class Environment(Lifecycle):
         with self.access.session() as session:
             answer = session.get(f"{self.url}/version", timeout=30)
         return str(answer.json()["gitVersion"])
+
+
+class RunningBefore(Environment):
+    """A kube-apiserver that runs already, so that its start-up code cannot be watched."""
+
+    is_running_before = True
+
+    def _halt(self) -> int:
+        """Have it stand still until the caller continues it, or until the end; return its pid."""
+        self._resources.callback(self._let_run)
+        session = Session(self.connect())
+        try:
+            if not isinstance(session.status, Stop):
+                session.halt()
+            return session.client.process_pid()
+        finally:
+            session.close()
+
+    def _let_run(self) -> None:
+        """Resume it where it stands: recording has ended, or did not begin."""
+        # Where it is gone, or its Delve is, there is nothing to resume.
+        with suppress(DelveError), self.connect() as client:
+            if not client.state(non_blocking=True).running:
+                client.send_command(api.CommandName.CONTINUE)
 
 
 def answers_ok(session: requests.Session, url: str) -> bool:

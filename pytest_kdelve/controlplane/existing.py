@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from abc import abstractmethod
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,10 @@ import psutil
 
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
-from pytest_kdelve.controlplane.environment import Environment
+from pytest_kdelve.controlplane.environment import RunningBefore
 from pytest_kdelve.controlplane.journal import Detach
-from pytest_kdelve.delve import Headless, Session, api, attach, connect
-from pytest_kdelve.delve.stops import Stop
-from pytest_kdelve.errors import DelveError, UsageError
+from pytest_kdelve.delve import Headless, attach, connect
+from pytest_kdelve.errors import UsageError
 from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
@@ -27,13 +25,11 @@ if TYPE_CHECKING:
 _TOKEN_TIMEOUT = 5.0
 
 
-class Existing(Environment):
+class Existing(RunningBefore):
     """A kube-apiserver that was not started here, with its administrator's kubeconfig.
 
     ``kubeconfig`` is as in KUBECONFIG. The ServiceAccount of the tests is removed at the end.
     """
-
-    is_running_before = True
 
     def __init__(self, kubeconfig: str) -> None:
         super().__init__()
@@ -67,13 +63,6 @@ class Existing(Environment):
             credentials = found[0] if filled_in_time else maker.request_token()
         self.write_kubeconfig(credentials)
         return credentials
-
-    def _let_run(self) -> None:
-        """Resume it where it stands: recording has ended, or did not begin."""
-        # Where it is gone, or its Delve is, there is nothing to resume.
-        with suppress(DelveError), self.connect() as client:
-            if not client.state(non_blocking=True).running:
-                client.send_command(api.CommandName.CONTINUE)
 
     def _remove(self, name: str) -> None:
         with ServiceAccountMaker(self.access, name=name) as maker:
@@ -128,15 +117,9 @@ class Connected(Existing):
                 "--accept-multiclient: it would end with our connection, and its target with it; "
                 "start it with that flag"
             )
-        self._resources.callback(self._let_run)
-        session = Session(self.connect())
-        try:
-            if not isinstance(session.status, Stop):
-                session.halt()
-            # On another machine it says nothing to us.
-            self.pid = session.client.process_pid() if process else 0
-        finally:
-            session.close()
+        pid = self._halt()
+        # On another machine it says nothing to us.
+        self.pid = pid if process else 0
 
     def connect(self) -> Client:
         """Open one more connection to Delve."""

@@ -51,7 +51,7 @@ class ControlPlane(Environment):
         self._begin()
         self._certificates = certificates.create(self.directory)
         client, peer, secure = resources.enter_context(ports.reserve(3, locks=plan.locks))
-        store = etcd.start(
+        self._store = etcd.start(
             plan.binaries.etcd,
             self._certificates,
             data=self.directory / "etcd",
@@ -60,7 +60,7 @@ class ControlPlane(Environment):
             peer_port=peer,
             env=self._variables,
         )
-        resources.callback(store.stop)
+        resources.callback(self._store.stop)
         self.access = Access.by_certificate(f"https://127.0.0.1:{secure}", self._certificates)
         self.log = self.directory / "kube-apiserver.log"
         arguments = apiserver.arguments(
@@ -82,6 +82,23 @@ class ControlPlane(Environment):
         self._server = exec_(headless, plan.binaries.kube_apiserver, target=target)
         resources.callback(self._server.stop)
         self.address, self.pid = self._server.address, self._server.target_pid
+
+    def release(self) -> None:
+        """Leave all of it as it is, also at ``stop``; ``undo_all`` of its journal ends it."""
+        self._resources.pop_all()
+        self._guardian.release()
+        self._guardian.stop()
+
+    @property
+    def run(self) -> str:
+        """The run's id, which is that of its journal."""
+        return self._guardian.run
+
+    @property
+    def processes(self) -> Mapping[str, int]:
+        """The process ids by name."""
+        dlv = self._server.process.pid
+        return {"etcd": self._store.pid, "dlv": dlv, "kube-apiserver": self.pid}
 
     def connect(self) -> Client:
         """Open one more connection to Delve."""

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_kdelve.controlplane import apiserver
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
-from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.bodies import Bodies
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve import Address
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
-
-
-#: Of the program itself and of a module that it uses: -gcflags without ``all=`` leaves the latter.
-_SAMPLE_FUNCTIONS = ("main.main", "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +80,7 @@ class Debugged(Lifecycle):
 
     def _check_binary(self) -> None:
         program = self.argv[0] if self.argv else f"the program of dlv at {self.address}"
-        check_debuggable(self.recorder.client, program, _SAMPLE_FUNCTIONS)
+        apiserver.check_debuggable(self.recorder.client, program)
 
     def _watch_startup(self) -> list[Subscription]:
         subscriptions: list[Subscription] = []

@@ -1,0 +1,238 @@
+"""Environments that stay: started once, for runs of pytest, an IDE and Postman.
+
+Each is known by a file in the state folder, and is ended by ``down``, or by a restart of the
+machine.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+from filelock import FileLock
+
+from pytest_kdelve.controlplane import apiserver, build, certificates
+from pytest_kdelve.controlplane.access import Access
+from pytest_kdelve.controlplane.credentials import Credentials
+from pytest_kdelve.controlplane.environment import RunningBefore
+from pytest_kdelve.controlplane.journal import JournalFile, Owner, runs_folder
+from pytest_kdelve.controlplane.locks import acquired
+from pytest_kdelve.controlplane.reaping import undo_all
+from pytest_kdelve.controlplane.started import ControlPlane, Plan
+from pytest_kdelve.delve import Address, api, connect
+from pytest_kdelve.errors import ProcessError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_kdelve.controlplane.progress import Progress
+    from pytest_kdelve.delve import Client
+
+DEFAULT_NAME = "default"
+_SUFFIX = ".json"
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What an environment is asked to be; ``given`` maps a binary's name to its path.
+
+    ``listen`` is empty for a free port.
+    """
+
+    kubernetes: str
+    listen: str = ""
+    given: Mapping[str, str] = {}
+    apiserver_args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
+    cluster_role: str = "cluster-admin"
+    delve: str = build.DELVE_VERSION
+    etcd: str = build.ETCD_VERSION
+
+    def differences(self, there: Self) -> Iterator[str]:
+        """Yield in words what is otherwise in another one, which is there."""
+        for name in self.__struct_fields__:
+            ours, theirs = getattr(self, name), getattr(there, name)
+            if ours != theirs and (name != "listen" or ours):
+                yield f"{name.replace('_', ' ')}: {_shown(theirs)}, not {_shown(ours)}"
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """An environment that stays; ``processes`` are those without which it is of no use.
+
+    ``address`` is where Delve listens, and ``directory`` has keys and logs. ``credentials`` says
+    how they were obtained.
+    """
+
+    name: str
+    run: str
+    wanted: Wanted
+    processes: Mapping[str, Owner]
+    url: str
+    address: str
+    directory: str
+    argv: tuple[str, ...]
+    version: str
+    credentials: str
+
+    @property
+    def pid(self) -> int:
+        """The kube-apiserver's process id."""
+        return self.processes["kube-apiserver"].pid
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The ServiceAccount's kubeconfig."""
+        return Path(self.directory, "kubeconfig")
+
+    def problem(self) -> str:
+        """Return in words why it is of no use any more; empty where it is."""
+        ended = [
+            f"{name} (pid {process.pid})"
+            for name, process in self.processes.items()
+            if not process.is_running
+        ]
+        if ended:
+            return f"{' and '.join(ended)} ended"
+        return "" if Path(self.directory).is_dir() else f"its folder {self.directory} is gone"
+
+
+def find(name: str) -> Kept | None:
+    """Return what is kept under a name, whatever its state; raises ``UsageError``."""
+    path = _folder() / f"{name}{_SUFFIX}"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Kept)
+    except FileNotFoundError:
+        return None
+    except msgspec.MsgspecError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error}. Another version of pytest-kdelve may have written "
+            "it; end that environment's processes, and remove the file"
+        ) from error
+
+
+def find_all() -> list[Kept]:
+    """Return all that is kept, by name; raises ``UsageError``."""
+    names = sorted(path.stem for path in _folder().glob(f"*{_SUFFIX}"))
+    return [kept for name in names if (kept := find(name))]
+
+
+def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
+    """Start an environment that stays, and wait until it is ready for requests.
+
+    Raises ``KdelveError``, also where there is one of that name; nothing is left running then.
+    """
+    given = {binary: Path(path) for binary, path in wanted.given.items()}
+    binaries = build.ensure(wanted.kubernetes, cache=cache, progress=progress, given=given)
+    plan = Plan(
+        binaries=binaries,
+        locks=cache / "ports",
+        listen=Address.parse(wanted.listen) if wanted.listen else Address(),
+        extra_args=wanted.apiserver_args,
+        environment=wanted.environment,
+    )
+    with _lock(name):
+        if (there := find(name)) and not there.problem():
+            raise UsageError(f"the environment {name!r} is up already, dlv at {there.address}")
+        return _up(name, wanted, ControlPlane(plan))
+
+
+def _up(name: str, wanted: Wanted, control_plane: ControlPlane) -> Kept:
+    control_plane.start()
+    try:
+        with control_plane.connect() as client:
+            apiserver.check_debuggable(client, control_plane.argv[0])
+            client.send_command(api.CommandName.CONTINUE)
+        with control_plane.connect() as client:
+            control_plane.wait_ready(lambda: _check_running(client))
+        credentials = control_plane.make_credentials(wanted.cluster_role)
+        owners = {name: Owner.of(pid) for name, pid in control_plane.processes.items()}
+        kept = Kept(
+            name=name,
+            run=control_plane.run,
+            wanted=wanted,
+            processes={name: owner for name, owner in owners.items() if owner},
+            url=control_plane.url,
+            address=str(control_plane.address),
+            directory=str(control_plane.directory),
+            argv=control_plane.argv,
+            version=control_plane.version(),
+            credentials=credentials.obtained,
+        )
+        content = msgspec.json.format(msgspec.json.encode(kept))
+        certificates.write_secret(_folder() / f"{name}{_SUFFIX}", content)
+    except BaseException:
+        control_plane.stop()
+        raise
+    control_plane.release()
+    return kept
+
+
+def down(kept: Kept) -> None:
+    """End an environment, whatever is left of it; raises ``ProcessError``."""
+    file = JournalFile(runs_folder(), kept.run)
+    with file.lock:
+        problems = undo_all(file)
+    if problems:
+        raise ProcessError(f"the environment {kept.name!r}: {'; '.join(problems)}")
+    (_folder() / f"{kept.name}{_SUFFIX}").unlink(missing_ok=True)
+
+
+class Reused(RunningBefore):
+    """An environment that stays, in use by this process alone as far as Delve is concerned."""
+
+    mode = "reuse"
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__()
+        self._kept = kept
+
+    def _start(self) -> None:
+        kept = self._kept
+        lock = _lock(kept.name)
+        if not acquired(lock):
+            raise UsageError(
+                f"another run of pytest uses the environment {kept.name!r}; wait for its end, or "
+                "run without --kdelve-reuse"
+            )
+        self._resources.callback(lock.release)
+        self.directory = Path(kept.directory)
+        self.access = Access.by_certificate(kept.url, certificates.of(self.directory))
+        self.address = Address.parse(kept.address)
+        self.argv, self.log = kept.argv, self.directory / "kube-apiserver.log"
+        self.pid = self._halt()
+
+    def connect(self) -> Client:
+        """Open one more connection to Delve."""
+        return connect(self.address)
+
+    def make_credentials(self, cluster_role: str) -> Credentials:  # noqa: ARG002 - it has that one
+        """Return those that were made at its start."""
+        [user] = json.loads(self.kubeconfig.read_text())["users"]
+        ca = certificates.of(self.directory).ca
+        return Credentials(
+            name="kdelve",
+            namespace="default",
+            token=user["user"]["token"],
+            ca_crt=ca.read_text(),
+            ca_file=ca,
+            obtained=self._kept.credentials,
+        )
+
+
+def _check_running(client: Client) -> None:
+    client.state(non_blocking=True)
+
+
+def _lock(name: str) -> FileLock:
+    return FileLock(_folder() / f"{name}.lock", timeout=0, mode=0o600)
+
+
+def _folder() -> Path:
+    folder = runs_folder().with_name("environments")
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, str) and value else json.dumps(value, default=list)
