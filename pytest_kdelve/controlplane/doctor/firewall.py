@@ -22,8 +22,8 @@ _FOLDERS = ("/usr/sbin", "/sbin", "/usr/local/sbin")
 #: What stands for the address of the other machine; it is one of RFC 5737's, for documentation.
 _CLIENT = "192.0.2.7"
 _OPENING = (
-    f"else let in one address, for which {_CLIENT} stands (a server on loopback stays out of reach; "
-    "whoever reaches that of dlv can run any code as its user)"
+    f"else let in one address, for which {_CLIENT} stands (a server on loopback stays out of "
+    "reach; whoever reaches that of dlv can run any code as its user)"
 )
 #: As many ports as one rule of ufw and of iptables' multiport takes.
 _MOST_PORTS = 15

@@ -41,7 +41,7 @@ class Listener:
     @property
     def who(self) -> str:
         """The process, as far as it is known."""
-        return f"{self.name} (pid {self.pid})" if self.pid else "a process of another user"
+        return f"{self.name} (pid {self.pid})" if self.pid else "a process that only root sees"
 
 
 def listeners() -> list[Listener] | None:
@@ -89,7 +89,7 @@ def check_listeners(found: Sequence[Listener] | None) -> Check:
     rows = [row for row in found if row.name in _NAMES]
     lines = [f"{row.who} at {_where(row)}" for row in rows] or ["no dlv, kube-apiserver or etcd"]
     if hidden := sum(row.pid is None for row in found):
-        lines.append(f"only root sees whose the {hidden} sockets of other users are")
+        lines.append(f"{hidden} more sockets, of other users (root sees whose) or PID namespaces")
     exposed = [row for row in rows if row.name == _DLV and not row.address.is_loopback]
     return Check(
         name="listening",

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,27 +142,31 @@ def _by_file_system(
 ) -> list[tuple[Sequence[Path], float, float | None]]:
     groups: dict[int, list[Path]] = {}
     for folder in needs:
-        groups.setdefault(existing(folder).stat().st_dev, []).append(folder)
+        groups.setdefault(_existing(folder).stat().st_dev, []).append(folder)
     return [
         (folders, sum(needs[folder] for folder in folders), _free(folders[0]))
         for folders in groups.values()
     ]
 
 
-def existing(folder: Path) -> Path:
-    """Return the folder, or the nearest of its parents that is there."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
+def _existing(folder: Path) -> Path:
+    """Return the folder, or the nearest of its parents that is there and can be reached."""
+    for path in (folder, *folder.parents):
+        with suppress(OSError):
+            path.stat()
+            return path
+    return Path("/")
 
 
 def _free(folder: Path) -> float | None:
     try:
-        return shutil.disk_usage(existing(folder)).free
+        return shutil.disk_usage(_existing(folder)).free
     except OSError:
         return None
 
 
 def _unwritable(folder: Path, variable: str) -> str:
-    there = existing(folder)
+    there = _existing(folder)
     if os.access(there, os.W_OK | os.X_OK):
         return ""
     return f"you may not write to {there}: let {variable} name another folder"
@@ -169,7 +174,7 @@ def _unwritable(folder: Path, variable: str) -> str:
 
 def _not_executable(folder: Path) -> str:
     try:
-        flags = os.statvfs(existing(folder)).f_flag
+        flags = os.statvfs(_existing(folder)).f_flag
     except OSError:
         return ""
     if not flags & os.ST_NOEXEC:

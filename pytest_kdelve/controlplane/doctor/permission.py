@@ -22,7 +22,7 @@ _YAMA = {
     2: "only with CAP_SYS_PTRACE may anything be traced",
     3: "nothing may be traced, not even by root",
 }
-_PROBE_TIMEOUT = 1.0
+_PROBE_TIMEOUT = 1.5
 #: What a target does that dlv starts: it asks to be traced by its parent, and is gone.
 _PROBE = """
 import ctypes

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.controlplane.golang import Installed
 
 #: In seconds; both answer in a few hundredths of one.
-_ASK_TIMEOUT = 0.7
+_ASK_TIMEOUT = 1.5
 _NAMES = ("kube-apiserver", "kube-controller-manager", "etcd", "dlv")
 _VARIABLES = {"kube-apiserver": "KDELVE_APISERVER", "etcd": "KDELVE_ETCD", "dlv": "KDELVE_DLV"}
 
@@ -185,9 +185,9 @@ def _fit(version: str, how: str, tools: Tools) -> Check:
     what = f"{what}; it debugs Go {_dotted(oldest)} to {_dotted(newest)}"
     if not tools.target_go:
         path = tools.given.get("kube-apiserver")
-        do = tuple(f"see that it fits: `go version {given}`" for given in [path] if given)
         unknown = "the Go of the kube-apiserver is not known"
-        return Check(name="delve", state=State.WARNING, seen=(what, unknown), do=do)
+        hint = (f"see that it fits: `go version {path}`",) if path else ()
+        return Check(name="delve", state=State.WARNING, seen=(what, unknown), do=hint)
     seen = (what, f"kube-apiserver: Go {tools.target_go}")
     if oldest <= golang.version_numbers(tools.target_go)[:2] <= newest:
         return Check(name="delve", state=State.OK, seen=seen)
