@@ -163,7 +163,8 @@ def test_a_given_binary_is_not_built_and_has_to_be_there(tmp_path: Path) -> None
     assert check.seen[3] == f"etcd: given, {tmp_path / 'etcd'}"
     check = tools.check_kept(found(GO, given={"etcd": tmp_path / "none"}))
     assert check.state is State.PROBLEM
-    assert "none does not exist; correct the path" in check.seen[0]
+    assert check.seen == (f"the given etcd {tmp_path / 'none'} does not exist",)
+    assert check.do[0].startswith("correct the path (--kdelve-etcd,")
 
 
 @pytest.mark.parametrize(
@@ -202,11 +203,14 @@ def test_a_dlv_that_does_not_answer_is_warned_about(
     assert "version not known" in check.seen[0]
     missing = tools.check_delve(found(GO, given={"dlv": tmp_path / "none"}))
     assert missing.state is State.PROBLEM
+    assert missing.seen == (f"the given dlv {tmp_path / 'none'} does not exist",)
+    assert missing.do[0].startswith("correct the path (--kdelve-dlv,")
 
 
 def test_delve_of_the_cache() -> None:
     assert "Delve 1.27.2, kept; it debugs Go 1.25 to 1.27" in tools.check_delve(found(GO)).seen
     assert "Delve 1.27.2, to be built" in tools.check_delve(found(GO, kept=())).seen[0]
+    assert tools.check_delve(found(kept=())).do == ("see to Go first",)
     given = {"kube-apiserver": Path("/apiserver")}
     check = tools.check_delve(found(GO, given=given))
     assert check.state is State.WARNING

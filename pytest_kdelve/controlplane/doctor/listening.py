@@ -85,7 +85,12 @@ def check_ports(found: Sequence[Listener] | None, listen: Address | None) -> Che
 def check_listeners(found: Sequence[Listener] | None) -> Check:
     """Say where each dlv, kube-apiserver and etcd listens."""
     if found is None:
-        return Check(name="listening", state=State.WARNING, seen=("not known: no /proc/net/tcp",))
+        return Check(
+            name="listening",
+            state=State.WARNING,
+            seen=("not known: /proc does not tell",),
+            do=("see that no dlv listens on other addresses than loopback: `ss -ltnp`",),
+        )
     rows = [row for row in found if row.name in _NAMES]
     lines = [f"{row.who} at {_where(row)}" for row in rows] or ["no dlv, kube-apiserver or etcd"]
     if hidden := sum(row.pid is None for row in found):

@@ -38,7 +38,10 @@ def judge_memory(available: int | None, limited: int | None) -> Check:
     """Say whether an environment fits; bytes, None for what is not known or not limited."""
     known = [value for value in (available, limited) if value is not None]
     if not known:
-        return Check(name="memory", state=State.WARNING, seen=("not known: no /proc/meminfo",))
+        do = (f"see that {size(_ENVIRONMENT)} are available",)
+        return Check(
+            name="memory", state=State.WARNING, seen=("not known: no /proc/meminfo",), do=do
+        )
     free = min(known)
     source = ", by the limit of the control group" if free == limited else ""
     need = size(_ENVIRONMENT)

@@ -168,10 +168,9 @@ def check_delve(tools: Tools) -> Check:
     if given is None:
         how = "to be built" if "dlv" in tools.to_build else "kept"
         return _fit(build.DELVE_VERSION, how, tools)
-    try:
-        build.checked("dlv", given)
-    except BinaryError as error:
-        return Check(name="delve", state=State.PROBLEM, seen=(str(error),))
+    if broken := _broken("dlv", given):
+        seen, do = broken
+        return Check(name="delve", state=State.PROBLEM, seen=(seen,), do=(do,))
     return _fit(_version_of(given), f"given: {given}", tools)
 
 
@@ -186,7 +185,7 @@ def _fit(version: str, how: str, tools: Tools) -> Check:
     if not tools.target_go:
         path = tools.given.get("kube-apiserver")
         unknown = "the Go of the kube-apiserver is not known"
-        hint = (f"see that it fits: `go version {path}`",) if path else ()
+        hint = (f"see that it fits: `go version {path}`" if path else "see to Go first",)
         return Check(name="delve", state=State.WARNING, seen=(what, unknown), do=hint)
     seen = (what, f"kube-apiserver: Go {tools.target_go}")
     if oldest <= golang.version_numbers(tools.target_go)[:2] <= newest:
@@ -216,9 +215,11 @@ def _version_of(dlv: Path) -> str:
 def check_kept(tools: Tools) -> Check:
     """Say which binaries of the default Kubernetes are here, and what the others cost."""
     name = "kubernetes"
-    broken = [text for key, path in tools.given.items() if (text := _broken(key, path))]
-    if broken:
-        return Check(name=name, state=State.PROBLEM, seen=tuple(broken))
+    # A given dlv has a check of its own.
+    given = [(key, path) for key, path in tools.given.items() if key != "dlv"]
+    if broken := [texts for key, path in given if (texts := _broken(key, path))]:
+        seen, do = zip(*broken, strict=True)
+        return Check(name=name, state=State.PROBLEM, seen=seen, do=do)
     lines = [_state_of(each, tools) for each in _NAMES if each != "dlv"]
     if not tools.to_build:
         return Check(name=name, state=State.OK, seen=(build.DEFAULT_KUBERNETES, *lines))
@@ -231,14 +232,14 @@ def check_kept(tools: Tools) -> Check:
     )
 
 
-def _broken(name: str, path: Path) -> str:
-    if name == "dlv":
-        return ""  # It has a check of its own.
+def _broken(name: str, path: Path) -> tuple[str, str] | None:
+    """Return what is wrong with a given binary, and what to do."""
     try:
         build.checked(name, path)
     except BinaryError as error:
-        return str(error)
-    return ""
+        seen, _, do = str(error).rpartition("; ")
+        return seen, do
+    return None
 
 
 def _state_of(name: str, tools: Tools) -> str:
