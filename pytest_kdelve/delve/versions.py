@@ -55,6 +55,35 @@ CHANNEL_FILTER = "1.21.1"
 #: An old Delve has no ``delve.catch`` in conditions (``compileAST`` in its evalop package).
 CATCH = "1.26.0"
 
+#: The oldest and the newest Go of which a Delve debugs programs, from the version on that is the
+#: key; read from ``pkg/goversion/compat.go`` at the same tags.
+GO: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = MappingProxyType(
+    {
+        "1.9.1": ((1, 17), (1, 19)),
+        "1.20.0": ((1, 18), (1, 20)),
+        "1.21.0": ((1, 18), (1, 21)),
+        "1.21.1": ((1, 19), (1, 21)),
+        "1.22.0": ((1, 19), (1, 22)),
+        "1.23.0": ((1, 21), (1, 23)),
+        "1.24.0": ((1, 21), (1, 24)),
+        "1.25.1": ((1, 22), (1, 25)),
+        "1.26.0": ((1, 24), (1, 26)),
+        "1.27.0": ((1, 25), (1, 27)),
+    }
+)
+_NEWEST_KNOWN = (1, 27)
+
+
+def go_range(delve: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return the oldest and the newest Go that a Delve debugs; None for one that is not known.
+
+    ``delve`` is what ``numbers`` returns.
+    """
+    if delve[:2] > _NEWEST_KNOWN:
+        return None
+    known = [pair for since, pair in GO.items() if numbers(since) <= delve]
+    return known[-1] if known else None
+
 
 def numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that the text of ``GetVersion`` begins with, such as (1, 27, 2)."""
