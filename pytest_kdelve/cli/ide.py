@@ -1,0 +1,68 @@
+"""``kdelve ide``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.controlplane import endpoint, ide
+from pytest_kdelve.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_kdelve.controlplane.endpoint import Endpoint
+
+_SOURCES = """\
+The source that the debugger shows is in {folder}: set breakpoints there, or run this command in a
+checkout of kubernetes {version} to set them in that.
+"""
+_CHECKOUT = "Keep this checkout at {version}: its lines are those of the binary only then.\n"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command's parser."""
+    parser = commands.add_parser(
+        "ide",
+        help="let VS Code or GoLand connect to the kept environment's dlv",
+        description="Write a debug configuration that connects to the dlv of the environment that "
+        "`kdelve up` keeps. The kube-apiserver goes on when the IDE disconnects.",
+    )
+    kinds = parser.add_subparsers(metavar="IDE", required=True)
+    for name, write, file in (
+        ("vscode", _write_vscode, ".vscode/launch.json, for VS Code's Go extension"),
+        ("goland", _write_goland, "a Go Remote configuration in .run, for GoLand"),
+    ):
+        kind = kinds.add_parser(name, help=f"write {file}", description=f"Write {file}.")
+        kind.add_argument(
+            "--output",
+            metavar="DIR",
+            type=Path,
+            default=Path(),
+            help="the folder that is open in the IDE (default: the current one)",
+        )
+        kind.set_defaults(run=_run, write=write)
+
+
+def _run(options: argparse.Namespace) -> int:
+    reached, folder = endpoint.running(), options.output.absolute()
+    try:
+        file = options.write(folder, reached)
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"cannot write into {folder}: {error}; give another folder by --output"
+        raise UsageError(message) from error
+    sys.stdout.write(f"{file}\n")
+    advice = _CHECKOUT if ide.is_checkout(folder) else _SOURCES
+    sources = ide.compiled_folder(reached.main_source)
+    sys.stderr.write(advice.format(folder=sources, version=reached.version))
+    return 0
+
+
+def _write_vscode(folder: Path, reached: Endpoint) -> Path:
+    paths = ide.substitutions(folder, reached.main_source)
+    return ide.write_vscode(folder, reached.dlv.reachable(), paths)
+
+
+def _write_goland(folder: Path, reached: Endpoint) -> Path:
+    return ide.write_goland(folder, reached.dlv.reachable())
