@@ -14,11 +14,8 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.endpoint import Endpoint
 
-_SOURCES = """\
-The source that the debugger shows is in {folder}: set breakpoints there, or run this command in a
-checkout of kubernetes {version} to set them in that.
-"""
-_CHECKOUT = "Keep this checkout at {version}: its lines are those of the binary only then.\n"
+_SOURCES = "The source that the debugger shows is in {folder}: set breakpoints there.\n"
+_CHECKOUT = "Set breakpoints in this checkout, and keep it at {version}, so that lines agree.\n"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,21 +45,21 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(options: argparse.Namespace) -> int:
     reached, folder = endpoint.running(), options.output.absolute()
     try:
-        file = options.write(folder, reached)
+        file, advice = options.write(folder, reached)
     except (OSError, UnicodeDecodeError) as error:
         message = f"cannot write into {folder}: {error}; give another folder by --output"
         raise UsageError(message) from error
     sys.stdout.write(f"{file}\n")
-    advice = _CHECKOUT if ide.is_checkout(folder) else _SOURCES
-    sources = ide.compiled_folder(reached.main_source)
-    sys.stderr.write(advice.format(folder=sources, version=reached.version))
+    compiled = ide.compiled_folder(reached.main_source)
+    sys.stderr.write(advice.format(folder=compiled, version=reached.version))
     return 0
 
 
-def _write_vscode(folder: Path, reached: Endpoint) -> Path:
+def _write_vscode(folder: Path, reached: Endpoint) -> tuple[Path, str]:
     paths = ide.substitutions(folder, reached.main_source)
-    return ide.write_vscode(folder, reached.dlv.reachable(), paths)
+    file = ide.write_vscode(folder, reached.dlv.reachable(), paths)
+    return file, _CHECKOUT if paths else _SOURCES
 
 
-def _write_goland(folder: Path, reached: Endpoint) -> Path:
-    return ide.write_goland(folder, reached.dlv.reachable())
+def _write_goland(folder: Path, reached: Endpoint) -> tuple[Path, str]:
+    return ide.write_goland(folder, reached.dlv.reachable()), _SOURCES

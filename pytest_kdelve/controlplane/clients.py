@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 _REQUESTS = (
     ("apis", "is an APIGroupList", "pm.expect(answer.kind).to.equal('APIGroupList');"),
     ("version", "has a version", "pm.expect(answer.gitVersion).to.match(/^v\\d+\\.\\d+\\.\\d+/);"),
-    ("api/v1/namespaces", "is a NamespaceList", "pm.expect(answer.kind).to.equal('NamespaceList');"),
+    (
+        "api/v1/namespaces",
+        "is a NamespaceList",
+        "pm.expect(answer.kind).to.equal('NamespaceList');",
+    ),
 )
 _COLLECTION_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 
@@ -48,7 +52,9 @@ def write_curl(folder: Path, *, url: str, ca: Path, token: str) -> Written:
     """Write ``kdelve.curl``, a file for curl's ``--config``; the command gets ``/apis``."""
     file = folder / "kdelve.curl"
     write_secret(file, _curl_config(url=url, ca=ca, token=token).encode())
-    return Written(files=(file,), command=shlex.join(["curl", "--config", str(file), f"{url}/apis"]))
+    return Written(
+        files=(file,), command=shlex.join(["curl", "--config", str(file), f"{url}/apis"])
+    )
 
 
 def write_postman(folder: Path, *, url: str, ca: Path, token: str) -> Written:

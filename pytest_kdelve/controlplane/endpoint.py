@@ -1,4 +1,4 @@
-"""The environment that ``kdelve up`` keeps, as its clients see it: where it is, and how to get in."""
+"""The environment that ``kdelve up`` keeps, as its clients need it."""
 
 from __future__ import annotations
 

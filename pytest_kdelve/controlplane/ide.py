@@ -29,15 +29,6 @@ _GOLAND_LOOPBACK = {"127.0.0.1", "localhost"}
 _GOLAND_ADDRESS = re.compile(r'( host="[^"]*")? port="\d+"')
 
 
-def is_checkout(folder: Path) -> bool:
-    """Whether a folder is the root of a checkout of kubernetes."""
-    try:
-        lines = (folder / "go.mod").read_text(encoding="utf-8").splitlines()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return f"module {_MODULE}" in (line.strip() for line in lines)
-
-
 def compiled_folder(main_source: str) -> str:
     """Return the directory of k8s.io/kubernetes as the compiler saw it."""
     return main_source.removesuffix(_MAIN)
@@ -51,7 +42,7 @@ def substitutions(folder: Path, main_source: str) -> list[tuple[str, str]]:
     module, the staging directories of the checkout are modules, too, released as v0.MINOR.PATCH.
     """
     compiled = compiled_folder(main_source)
-    if not is_checkout(folder) or compiled == str(folder):
+    if not _is_checkout(folder) or compiled == str(folder):
         return []
     modules, is_module, version = compiled.rpartition(f"{_MODULE}@v")
     pairs = []
@@ -105,6 +96,14 @@ def write_goland(folder: Path, dlv: Address) -> Path:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
     return file
+
+
+def _is_checkout(folder: Path) -> bool:
+    try:
+        lines = (folder / "go.mod").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return f"module {_MODULE}" in (line.strip() for line in lines)
 
 
 def _launch_configuration(dlv: Address, paths: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -36,14 +36,14 @@ def with_element(text: str, member: str, element: Mapping[str, Any], *, key: str
     start = dict(_members(plain))[member]
     found = _INDENT.search(plain)
     indent = found[0] if found else "    "
-    margin = f"\n{2 * indent}"
-    written = json.dumps(element, indent=indent).replace("\n", margin)
+    margin = f"\n{indent}"
+    written = json.dumps(element, indent=indent).replace("\n", margin + indent)
     names = [old.get(key) if isinstance(old, dict) else None for old in array]
     if element[key] in names:
         begin, end = list(_elements(plain, start))[names.index(element[key])]
     else:
         begin = end = start + 1
-        written = f"{margin}{written}{',' if array else f'\n{indent}'}"
+        written = f"{margin}{indent}{written}{',' if array else margin}"
     return f"{text[:begin]}{written}{text[end:]}"
 
 
