@@ -24,7 +24,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "ide",
         help="let VS Code or GoLand connect to the kept environment's dlv",
         description="Write a debug configuration that connects to the dlv of the environment that "
-        "`kdelve up` keeps. The kube-apiserver goes on when the IDE disconnects.",
+        "`kdelve up` keeps. To disconnect does not end the kube-apiserver, nor resume it: remove "
+        "your breakpoints and continue first.",
     )
     kinds = parser.add_subparsers(metavar="IDE", required=True)
     for name, write, file in (

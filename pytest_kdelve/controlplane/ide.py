@@ -1,7 +1,7 @@
 """Debug configurations with which VS Code and GoLand connect to a headless dlv.
 
-Both leave the target running when they disconnect. They hold no secret, and go into the folder of
-the project that is open in the IDE.
+Neither ends the target when it disconnects. They hold no secret, and go into the folder of the
+project that is open in the IDE.
 """
 
 from __future__ import annotations
