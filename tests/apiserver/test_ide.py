@@ -100,8 +100,10 @@ def test_breakpoints_in_a_checkout_stop_there(
         dap.event("terminated")
     with dlv.connect() as client:
         stack = client.stacktrace(-1, 1)
+        kept = [breakpoint_.file for breakpoint_ in client.list_breakpoints() if breakpoint_.id > 0]
     assert stack[0].function is not None
     assert stack[0].function.name == "k8s.io/component-base/cli.Run"
+    assert len(kept) == 2, "VS Code's stay, and so does the target where it is"
 
 
 def stop(dap: Dap) -> tuple[int, list[dict[str, Any]]]:
