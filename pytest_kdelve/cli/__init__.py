@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.cli import build, doctor
+from pytest_kdelve.cli import build, credentials, doctor, down, ide, status, up
 from pytest_kdelve.errors import KdelveError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FAILED, _WRONG_USAGE = 1, 2
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 #: Each adds its parser, whose default ``run`` takes the options and returns the exit code.
-_COMMANDS = (build, doctor)
+_COMMANDS = (build, doctor, up, status, down, credentials, ide)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DEFAULT_NAME = "kdelve"
-_NAMESPACE = "default"
+NAMESPACE = "default"
 _REQUEST_TIMEOUT = 10
 #: Seconds for which a requested token is valid; an apiserver may be run with less.
 _TOKEN_LIFE = 24 * 60 * 60
@@ -71,9 +71,9 @@ class ServiceAccountMaker:
         """
         self.has_rules(cluster_role)
         self._do(
-            f"create the ServiceAccount {_NAMESPACE}/{self._name}",
+            f"create the ServiceAccount {NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_service_account(
-                _NAMESPACE,
+                NAMESPACE,
                 k8s.V1ServiceAccount(metadata=k8s.V1ObjectMeta(name=self._name)),
                 _request_timeout=_REQUEST_TIMEOUT,
             ),
@@ -85,9 +85,9 @@ class ServiceAccountMaker:
             ),
         )
         self._do(
-            f"create the Secret {_NAMESPACE}/{self._name}",
+            f"create the Secret {NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_secret(
-                _NAMESPACE, _empty_secret(self._name), _request_timeout=_REQUEST_TIMEOUT
+                NAMESPACE, _empty_secret(self._name), _request_timeout=_REQUEST_TIMEOUT
             ),
         )
 
@@ -102,9 +102,9 @@ class ServiceAccountMaker:
     def read(self) -> Credentials | None:
         """Return the credentials once the token controller has filled the Secret."""
         secret = self._do(
-            f"read the Secret {_NAMESPACE}/{self._name}",
+            f"read the Secret {NAMESPACE}/{self._name}",
             lambda: self._core.read_namespaced_secret(
-                self._name, _NAMESPACE, _request_timeout=_REQUEST_TIMEOUT
+                self._name, NAMESPACE, _request_timeout=_REQUEST_TIMEOUT
             ),
         )
         data = secret.data or {}
@@ -112,11 +112,11 @@ class ServiceAccountMaker:
             return None
         return Credentials(
             name=self._name,
-            namespace=_NAMESPACE,
+            namespace=NAMESPACE,
             token=base64.b64decode(data["token"]).decode(),
             ca_crt=base64.b64decode(data["ca.crt"]).decode(),
             ca_file=self._ca_file,
-            obtained=f"Secret {_NAMESPACE}/{self._name}, filled by the token controller",
+            obtained=f"Secret {NAMESPACE}/{self._name}, filled by the token controller",
         )
 
     def request_token(self) -> Credentials:
@@ -128,18 +128,18 @@ class ServiceAccountMaker:
             spec=k8s.V1TokenRequestSpec(audiences=[], expiration_seconds=_TOKEN_LIFE)
         )
         answer: Any = self._do(
-            f"request a token for the ServiceAccount {_NAMESPACE}/{self._name}",
+            f"request a token for the ServiceAccount {NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_service_account_token(
-                self._name, _NAMESPACE, request, _request_timeout=_REQUEST_TIMEOUT
+                self._name, NAMESPACE, request, _request_timeout=_REQUEST_TIMEOUT
             ),
         )
         return Credentials(
             name=self._name,
-            namespace=_NAMESPACE,
+            namespace=NAMESPACE,
             token=answer.status.token,
             ca_crt=self._ca_file.read_text(),
             ca_file=self._ca_file,
-            obtained=f"TokenRequest for {_NAMESPACE}/{self._name}, since no token controller "
+            obtained=f"TokenRequest for {NAMESPACE}/{self._name}, since no token controller "
             f"filled its Secret; expires {answer.status.expiration_timestamp:%Y-%m-%d %H:%M %Z}",
         )
 
@@ -148,8 +148,8 @@ class ServiceAccountMaker:
         core, name = self._core, self._name
         deletes: dict[str, Callable[..., object]] = {
             "ClusterRoleBinding": partial(self._rbac.delete_cluster_role_binding, name),
-            "Secret": partial(core.delete_namespaced_secret, name, _NAMESPACE),
-            "ServiceAccount": partial(core.delete_namespaced_service_account, name, _NAMESPACE),
+            "Secret": partial(core.delete_namespaced_secret, name, NAMESPACE),
+            "ServiceAccount": partial(core.delete_namespaced_service_account, name, NAMESPACE),
         }
         for what, delete in deletes.items():
             self._do(f"remove the {what} {name}", partial(_unless_gone, delete))
@@ -175,7 +175,7 @@ def _unless_gone(delete: Callable[..., object]) -> None:
 def _binding(name: str, cluster_role: str) -> k8s.V1ClusterRoleBinding:
     return k8s.V1ClusterRoleBinding(
         metadata=k8s.V1ObjectMeta(name=name),
-        subjects=[k8s.RbacV1Subject(kind="ServiceAccount", name=name, namespace=_NAMESPACE)],
+        subjects=[k8s.RbacV1Subject(kind="ServiceAccount", name=name, namespace=NAMESPACE)],
         role_ref=k8s.V1RoleRef(
             api_group="rbac.authorization.k8s.io", kind="ClusterRole", name=cluster_role
         ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 from filelock import FileLock
 
-from pytest_kdelve.controlplane import apiserver, build, certificates
+from pytest_kdelve.controlplane import apiserver, build, certificates, credentials
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "default"
 _SUFFIX = ".json"
+_MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,8 +61,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """An environment that stays; ``processes`` are those without which it is of no use.
 
-    ``address`` is where Delve listens, and ``directory`` has keys and logs. ``credentials`` says
-    how they were obtained.
+    ``address`` is where Delve listens, and ``directory`` has keys and logs. ``obtained`` says how
+    the credentials were. ``main_source`` is the path of cmd/kube-apiserver/apiserver.go as the
+    compiler saw it, which tells where all other sources are.
     """
 
     name: str
@@ -73,7 +75,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     argv: tuple[str, ...]
     version: str
-    credentials: str
+    obtained: str
+    main_source: str
 
     @property
     def pid(self) -> int:
@@ -84,6 +87,19 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     def kubeconfig(self) -> Path:
         """The ServiceAccount's kubeconfig."""
         return Path(self.directory, "kubeconfig")
+
+    def credentials(self) -> Credentials:
+        """Read the ServiceAccount's token and the CA."""
+        [user] = json.loads(self.kubeconfig.read_text())["users"]
+        ca = certificates.of(Path(self.directory)).ca
+        return Credentials(
+            name=credentials.DEFAULT_NAME,
+            namespace=credentials.NAMESPACE,
+            token=user["user"]["token"],
+            ca_crt=ca.read_text(),
+            ca_file=ca,
+            obtained=self.obtained,
+        )
 
     def problem(self) -> str:
         """Return in words why it is of no use any more; empty where it is."""
@@ -117,6 +133,24 @@ def find_all() -> list[Kept]:
     return [kept for name in names if (kept := find(name))]
 
 
+def running() -> Kept:
+    """Return the environment that is meant where none is named: the default one, or the only one.
+
+    Raises ``UsageError`` where there is none.
+    """
+    found = {kept.name: kept for kept in find_all() if not kept.problem()}
+    if len(found) == 1:
+        return next(iter(found.values()))
+    if not found:
+        raise UsageError("no environment is kept; start one by `kdelve up`")
+    if DEFAULT_NAME not in found:
+        raise UsageError(
+            f"several environments are kept: {', '.join(found)}; end all but one by "
+            "`kdelve down NAME`"
+        )
+    return found[DEFAULT_NAME]
+
+
 def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
     """Start an environment that stays, and wait until it is ready for requests.
 
@@ -142,10 +176,11 @@ def _up(name: str, wanted: Wanted, control_plane: ControlPlane) -> Kept:
     try:
         with control_plane.connect() as client:
             apiserver.check_debuggable(client, control_plane.argv[0])
+            [main_source] = client.list_sources(_MAIN_SOURCE)
             client.send_command(api.CommandName.CONTINUE)
         with control_plane.connect() as client:
             control_plane.wait_ready(lambda: _check_running(client))
-        credentials = control_plane.make_credentials(wanted.cluster_role)
+        found = control_plane.make_credentials(wanted.cluster_role)
         owners = {name: Owner.of(pid) for name, pid in control_plane.processes.items()}
         kept = Kept(
             name=name,
@@ -157,7 +192,8 @@ def _up(name: str, wanted: Wanted, control_plane: ControlPlane) -> Kept:
             directory=str(control_plane.directory),
             argv=control_plane.argv,
             version=control_plane.version(),
-            credentials=credentials.obtained,
+            obtained=found.obtained,
+            main_source=main_source,
         )
         content = msgspec.json.format(msgspec.json.encode(kept))
         certificates.write_secret(_folder() / f"{name}{_SUFFIX}", content)
@@ -208,16 +244,7 @@ class Reused(RunningBefore):
 
     def make_credentials(self, cluster_role: str) -> Credentials:  # noqa: ARG002 - it has that one
         """Return those that were made at its start."""
-        [user] = json.loads(self.kubeconfig.read_text())["users"]
-        ca = certificates.of(self.directory).ca
-        return Credentials(
-            name="kdelve",
-            namespace="default",
-            token=user["user"]["token"],
-            ca_crt=ca.read_text(),
-            ca_file=ca,
-            obtained=self._kept.credentials,
-        )
+        return self._kept.credentials()
 
 
 def _check_running(client: Client) -> None:

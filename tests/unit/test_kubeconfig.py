@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from kubernetes import client, config
 
 from pytest_kdelve.controlplane import certificates, kubeconfig
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 URL = "https://127.0.0.1:6443"
 
@@ -32,7 +29,8 @@ def test_a_token(tmp_path: Path, files: certificates.Certificates) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     loaded = load(path)
     assert loaded.host == URL
-    assert loaded.ssl_ca_cert == str(files.ca)
+    assert loaded.ssl_ca_cert
+    assert Path(loaded.ssl_ca_cert).read_bytes() == files.ca.read_bytes()
     assert loaded.verify_ssl
     assert loaded.auth_settings()["BearerToken"]["value"] == "Bearer abc"
 

@@ -1,0 +1,37 @@
+"""What the commands say of an environment that is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_kdelve.controlplane.kept import Kept
+
+
+def as_json(kept: Kept) -> dict[str, Any]:
+    """Return what a script needs; no secret is in it."""
+    return {
+        "state": "ended" if kept.problem() else "running",
+        "kubernetes": kept.version,
+        "url": kept.url,
+        "dlv": kept.address,
+        "kubeconfig": str(kept.kubeconfig),
+        "directory": kept.directory,
+        "processes": {name: process.pid for name, process in kept.processes.items()},
+        "argv": list(kept.argv),
+    }
+
+
+def as_lines(kept: Kept) -> str:
+    """Return how to reach it, and its state."""
+    problem = kept.problem()
+    state = f"of no use any more: {problem}; `kdelve down {kept.name}`" if problem else "running"
+    return "\n".join(
+        [
+            f"{kept.name}: Kubernetes {kept.version.removeprefix('v')}, {state}",
+            f"  apiserver   {kept.url} (pid {kept.pid})",
+            f"  debugger    dlv connect {kept.address}",
+            f"  kubectl     kubectl --kubeconfig={kept.kubeconfig} get namespaces",
+            f"  logs, keys  {kept.directory}",
+        ]
+    )
