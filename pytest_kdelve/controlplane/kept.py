@@ -25,7 +25,7 @@ from pytest_kdelve.delve import Address, api, connect
 from pytest_kdelve.errors import ProcessError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pytest_kdelve.controlplane.progress import Progress
     from pytest_kdelve.delve import Client
@@ -43,9 +43,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     kubernetes: str
     listen: str = ""
-    given: Mapping[str, str] = {}
+    given: dict[str, str] = {}
     apiserver_args: tuple[str, ...] = ()
-    environment: Mapping[str, str] = {}
+    environment: dict[str, str] = {}
     cluster_role: str = "cluster-admin"
     delve: str = build.DELVE_VERSION
     etcd: str = build.ETCD_VERSION
@@ -69,7 +69,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     run: str
     wanted: Wanted
-    processes: Mapping[str, Owner]
+    processes: dict[str, Owner]
     url: str
     address: str
     directory: str
