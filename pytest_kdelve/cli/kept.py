@@ -1,4 +1,4 @@
-"""What the commands say of an environment that is kept."""
+"""What scripts get to know of an environment that is kept."""
 
 from __future__ import annotations
 
@@ -20,18 +20,3 @@ def as_json(kept: Kept) -> dict[str, Any]:
         "processes": {name: process.pid for name, process in kept.processes.items()},
         "argv": list(kept.argv),
     }
-
-
-def as_lines(kept: Kept) -> str:
-    """Return how to reach it, and its state."""
-    problem = kept.problem()
-    state = f"of no use any more: {problem}; `kdelve down {kept.name}`" if problem else "running"
-    return "\n".join(
-        [
-            f"{kept.name}: Kubernetes {kept.version.removeprefix('v')}, {state}",
-            f"  apiserver   {kept.url} (pid {kept.pid})",
-            f"  debugger    dlv connect {kept.address}",
-            f"  kubectl     kubectl --kubeconfig={kept.kubeconfig} get namespaces",
-            f"  logs, keys  {kept.directory}",
-        ]
-    )

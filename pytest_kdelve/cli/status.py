@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.cli.kept import as_json, as_lines
+from pytest_kdelve.cli.kept import as_json
 from pytest_kdelve.controlplane import kept
 
 if TYPE_CHECKING:
@@ -30,6 +30,6 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         text = json.dumps({each.name: as_json(each) for each in found}, indent=2)
     else:
-        text = "\n".join(map(as_lines, found)) or "no environment is kept; `kdelve up` starts one"
+        text = "\n".join(map(str, found)) or "no environment is kept; `kdelve up` starts one"
     sys.stdout.write(f"{text}\n")
     return 0 if found and not any(each.problem() for each in found) else 1

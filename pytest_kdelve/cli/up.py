@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.cli.kept import as_json, as_lines
+from pytest_kdelve.cli.kept import as_json
 from pytest_kdelve.controlplane import build, kept
 from pytest_kdelve.controlplane.binaries import parse_kubernetes_version
 from pytest_kdelve.controlplane.kept import Wanted
@@ -67,6 +67,6 @@ def _run(options: argparse.Namespace) -> int:
     started = kept.up(
         kept.DEFAULT_NAME, wanted, cache=build.cache_folder(), progress=for_stream(sys.stderr)
     )
-    text = json.dumps(as_json(started), indent=2) if options.json else as_lines(started)
+    text = json.dumps(as_json(started), indent=2) if options.json else str(started)
     sys.stdout.write(f"{text}\n")
     return 0

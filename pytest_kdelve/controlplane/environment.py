@@ -76,6 +76,13 @@ class Environment(Lifecycle):
         """The environment for what is started: that of this process, with the run's mark."""
         return {**os.environ, **self._guardian.environment}
 
+    def _let_run(self) -> None:
+        """Resume it where it stands: recording has ended, or did not begin."""
+        # Where it is gone, or its Delve is, there is nothing to resume.
+        with suppress(DelveError), self.connect() as client:
+            if not client.state(non_blocking=True).running:
+                client.send_command(api.CommandName.CONTINUE)
+
     @abstractmethod
     def connect(self) -> Client:
         """Open one more connection to Delve."""
@@ -156,13 +163,6 @@ class RunningBefore(Environment):
             return session.client.process_pid()
         finally:
             session.close()
-
-    def _let_run(self) -> None:
-        """Resume it where it stands: recording has ended, or did not begin."""
-        # Where it is gone, or its Delve is, there is nothing to resume.
-        with suppress(DelveError), self.connect() as client:
-            if not client.state(non_blocking=True).running:
-                client.send_command(api.CommandName.CONTINUE)
 
 
 def answers_ok(session: requests.Session, url: str) -> bool:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "default"
 _SUFFIX = ".json"
-_MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
+#: How Delve knows the file; a regular expression.
+MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +102,22 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
             obtained=self.obtained,
         )
 
+    def __str__(self) -> str:
+        """Return in lines how to reach it, and its state."""
+        problem = self.problem()
+        state = (
+            f"of no use any more: {problem}; `kdelve down {self.name}`" if problem else "running"
+        )
+        return "\n".join(
+            [
+                f"{self.name}: Kubernetes {self.version.removeprefix('v')}, {state}",
+                f"  apiserver   {self.url} (pid {self.pid})",
+                f"  debugger    dlv connect {self.address}",
+                f"  kubectl     kubectl --kubeconfig={self.kubeconfig} get namespaces",
+                f"  logs, keys  {self.directory}",
+            ]
+        )
+
     def problem(self) -> str:
         """Return in words why it is of no use any more; empty where it is."""
         ended = [
@@ -151,55 +168,69 @@ def running() -> Kept:
     return found[DEFAULT_NAME]
 
 
+def new(wanted: Wanted, *, cache: Path, progress: Progress) -> ControlPlane:
+    """Return what is wanted, not started yet; builds what is not in ``cache``."""
+    given = {binary: Path(path) for binary, path in wanted.given.items()}
+    return ControlPlane(
+        Plan(
+            binaries=build.ensure(wanted.kubernetes, cache=cache, progress=progress, given=given),
+            locks=cache / "ports",
+            listen=Address.parse(wanted.listen) if wanted.listen else Address(),
+            extra_args=wanted.apiserver_args,
+            environment=wanted.environment,
+        )
+    )
+
+
 def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
     """Start an environment that stays, and wait until it is ready for requests.
 
     Raises ``KdelveError``, also where there is one of that name; nothing is left running then.
     """
-    given = {binary: Path(path) for binary, path in wanted.given.items()}
-    binaries = build.ensure(wanted.kubernetes, cache=cache, progress=progress, given=given)
-    plan = Plan(
-        binaries=binaries,
-        locks=cache / "ports",
-        listen=Address.parse(wanted.listen) if wanted.listen else Address(),
-        extra_args=wanted.apiserver_args,
-        environment=wanted.environment,
-    )
     with _lock(name):
         if (there := find(name)) and not there.problem():
             raise UsageError(f"the environment {name!r} is up already, dlv at {there.address}")
-        return _up(name, wanted, ControlPlane(plan))
+        control_plane = new(wanted, cache=cache, progress=progress)
+        control_plane.start()
+        try:
+            with control_plane.connect() as client:
+                apiserver.check_debuggable(client, control_plane.argv[0])
+                [main_source] = client.list_sources(MAIN_SOURCE)
+                client.send_command(api.CommandName.CONTINUE)
+            with control_plane.connect() as client:
+                control_plane.wait_ready(lambda: _check_running(client))
+            found = control_plane.make_credentials(wanted.cluster_role)
+            return keep(
+                name, wanted, control_plane, obtained=found.obtained, main_source=main_source
+            )
+        except BaseException:
+            control_plane.stop()
+            raise
 
 
-def _up(name: str, wanted: Wanted, control_plane: ControlPlane) -> Kept:
-    control_plane.start()
-    try:
-        with control_plane.connect() as client:
-            apiserver.check_debuggable(client, control_plane.argv[0])
-            [main_source] = client.list_sources(_MAIN_SOURCE)
-            client.send_command(api.CommandName.CONTINUE)
-        with control_plane.connect() as client:
-            control_plane.wait_ready(lambda: _check_running(client))
-        found = control_plane.make_credentials(wanted.cluster_role)
-        owners = {name: Owner.of(pid) for name, pid in control_plane.processes.items()}
-        kept = Kept(
-            name=name,
-            run=control_plane.run,
-            wanted=wanted,
-            processes={name: owner for name, owner in owners.items() if owner},
-            url=control_plane.url,
-            address=str(control_plane.address),
-            directory=str(control_plane.directory),
-            argv=control_plane.argv,
-            version=control_plane.version(),
-            obtained=found.obtained,
-            main_source=main_source,
-        )
-        content = msgspec.json.format(msgspec.json.encode(kept))
-        certificates.write_secret(_folder() / f"{name}{_SUFFIX}", content)
-    except BaseException:
-        control_plane.stop()
-        raise
+def keep(
+    name: str, wanted: Wanted, control_plane: ControlPlane, *, obtained: str, main_source: str
+) -> Kept:
+    """Let a control plane with credentials stay, also at its ``stop``, and write down where it is.
+
+    ``obtained`` and ``main_source`` are as in ``Kept``.
+    """
+    owners = {process: Owner.of(pid) for process, pid in control_plane.processes.items()}
+    kept = Kept(
+        name=name,
+        run=control_plane.run,
+        wanted=wanted,
+        processes={process: owner for process, owner in owners.items() if owner},
+        url=control_plane.url,
+        address=str(control_plane.address),
+        directory=str(control_plane.directory),
+        argv=control_plane.argv,
+        version=control_plane.version(),
+        obtained=obtained,
+        main_source=main_source,
+    )
+    content = msgspec.json.format(msgspec.json.encode(kept))
+    certificates.write_secret(_folder() / f"{name}{_SUFFIX}", content)
     control_plane.release()
     return kept
 

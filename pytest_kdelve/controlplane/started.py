@@ -86,6 +86,7 @@ class ControlPlane(Environment):
     def release(self) -> None:
         """Leave all of it as it is, also at ``stop``; ``undo_all`` of its journal ends it."""
         self._resources.pop_all()
+        self._resources.callback(self._let_run)
         self._guardian.release()
         self._guardian.stop()
 

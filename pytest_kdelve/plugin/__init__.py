@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.errors import KdelveError, UsageError
-from pytest_kdelve.plugin import junit, markers, options, pausing, tracebacks
+from pytest_kdelve.plugin import junit, markers, options, pausing, tracebacks, workers
 from pytest_kdelve.plugin.comparing import compare_for
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
@@ -39,6 +39,7 @@ from pytest_kdelve.plugin.state import (
     EXPECTATIONS,
     EXPECTING,
     HOOKS,
+    KEPT,
     RAN,
     REQUESTS,
     SETTINGS,
@@ -85,11 +86,13 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", declaration)
     try:
         settings = options.read(config)
+        workers.check(config, settings)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     config.stash[SETTINGS] = settings
     config.stash[STARTUP] = []
     config.stash[RAN] = []
+    config.stash[KEPT] = []
     if not settings.listen.is_loopback:
         warning = pytest.PytestConfigWarning(
             f"--kdelve-listen={settings.listen}: whoever reaches this port can run any code here"

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import apiserver
+from pytest_kdelve.controlplane import apiserver, kept
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
+from pytest_kdelve.controlplane.started import ControlPlane
 from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import KdelveError, LocationError, TargetExitedError, UsageError
 from pytest_kdelve.hits.bodies import Bodies
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.controlplane.environment import Environment, Mode
+    from pytest_kdelve.controlplane.kept import Kept, Wanted
     from pytest_kdelve.delve import Address
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
@@ -68,7 +70,8 @@ class Debugged(Lifecycle):
         self._resources.callback(environment.stop)
         self.recorder = Recorder(environment.connect)
         self._resources.callback(self.recorder.close)
-        self._check_binary()
+        if self.mode != "reuse":  # It was checked when it was started.
+            self._check_binary()
         versions = self.recorder.client.get_version()
         self.go_version = go_number(versions.target_go_version)
         self.delve_version = ".".join(map(str, numbers(versions.delve_version)))
@@ -120,6 +123,19 @@ class Debugged(Lifecycle):
         by_anyone = expectation.by == "anyone" or expectation.during == "startup"
         place = self.recorder.resolve(expectation.location)
         return Watched(expectation, place, Collected(by_anyone=by_anyone))
+
+    def keep(self, wanted: Wanted) -> Kept:
+        """Let the apiserver stay when this is stopped, for an IDE and others; how to reach it."""
+        environment = self._environment
+        assert isinstance(environment, ControlPlane)  # noqa: S101 - the options see to it
+        [main_source] = self.recorder.client.list_sources(kept.MAIN_SOURCE)
+        return kept.keep(
+            f"kept-{environment.run[:6]}",
+            wanted,
+            environment,
+            obtained=self.credentials.obtained,
+            main_source=main_source,
+        )
 
     def explain(self, error: KdelveError) -> KdelveError:
         """Return a better error where the apiserver's own log has more to say."""

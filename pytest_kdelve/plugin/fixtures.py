@@ -72,6 +72,7 @@ def kdelve_cluster_role() -> str:
 
 @pytest.fixture(scope="session")
 def _kdelve_debugged(
+    request: pytest.FixtureRequest,
     pytestconfig: pytest.Config,
     kdelve_apiserver_args: Sequence[str],
     kdelve_environment: Mapping[str, str],
@@ -80,16 +81,28 @@ def _kdelve_debugged(
     with signals.as_interrupts():
         with pytestconfig.stash[HOOKS].uncounted(), _readable_errors():
             _reap()
-            environment = modes.environment(
-                pytestconfig, args=kdelve_apiserver_args, variables=kdelve_environment
+            wanted = modes.wanted(
+                pytestconfig,
+                args=kdelve_apiserver_args,
+                variables=kdelve_environment,
+                cluster_role=kdelve_cluster_role,
             )
+            environment = modes.environment(pytestconfig, wanted)
             startup = pytestconfig.stash[STARTUP]
             debugged = Debugged(environment, cluster_role=kdelve_cluster_role, startup=startup)
             debugged.start()
         header.note(pytestconfig, debugged)
         yield debugged
         with _readable_errors():
+            if _is_to_stay(request.session):
+                header.note_kept(pytestconfig, debugged.keep(wanted))
             debugged.stop()
+
+
+def _is_to_stay(session: pytest.Session) -> bool:
+    settings = session.config.stash[SETTINGS]
+    has_failed = settings.keep == "on-failure" and session.testsfailed > 0
+    return settings.mode == "started" and (settings.keep == "always" or has_failed)
 
 
 def _reap() -> None:

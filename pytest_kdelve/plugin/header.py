@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_kdelve.controlplane import build
-from pytest_kdelve.plugin.state import RAN, SETTINGS
+from pytest_kdelve.plugin.state import KEPT, RAN, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_kdelve.controlplane.kept import Kept
     from pytest_kdelve.delve import Address
     from pytest_kdelve.plugin.debugged import Debugged
     from pytest_kdelve.plugin.options import Settings
@@ -37,27 +38,33 @@ def note(config: pytest.Config, debugged: Debugged) -> None:
     )
 
 
+def note_kept(config: pytest.Config, kept: Kept) -> None:
+    """Keep for the summary what stays, and how to reach it."""
+    config.stash[KEPT].append(f"kept for you until `kdelve down {kept.name}`:\n{kept}")
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand what ran to pytest-xdist's controller, where this is a worker."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[_KEY] = session.config.stash[RAN]
+        output[_KEY] = session.config.stash[RAN], session.config.stash[KEPT]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - pytest-xdist's WorkerController
     """Take what ran in one of pytest-xdist's workers; one that crashed left nothing."""
-    ran = getattr(node, "workeroutput", {}).get(_KEY, ())
+    ran, kept = getattr(node, "workeroutput", {}).get(_KEY, ((), ()))
     node.config.stash[RAN].extend(f"{node.gateway.id}: {each}" for each in ran)
+    node.config.stash[KEPT].extend(kept)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was debugged, if anything was."""
+    """Say what was debugged, if anything was, and what stays, however quiet pytest is."""
     config = terminalreporter.config
-    ran = config.stash[RAN]
-    if ran and config.get_verbosity() >= 0:
+    ran = config.stash[RAN] if config.get_verbosity() >= 0 else []
+    if lines := [*ran, *config.stash[KEPT]]:
         terminalreporter.section("kdelve")
-        for each in ran:
+        for each in lines:
             terminalreporter.write_line(each)
 
 

@@ -3,55 +3,87 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.controlplane import build
+import pytest
+
+from pytest_kdelve.controlplane import build, kept
 from pytest_kdelve.controlplane.access import find_kubeconfig
 from pytest_kdelve.controlplane.existing import Attached, Connected
 from pytest_kdelve.controlplane.progress import Progress, for_stream
-from pytest_kdelve.controlplane.started import ControlPlane, Plan
+from pytest_kdelve.errors import UsageError
+from pytest_kdelve.plugin import workers
 from pytest_kdelve.plugin.state import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    import pytest
-
     from pytest_kdelve.controlplane.environment import Environment
+    from pytest_kdelve.plugin.options import Settings
 
 
-def environment(
-    config: pytest.Config, *, args: Sequence[str], variables: Mapping[str, str]
-) -> Environment:
-    """Return what the options ask for, not started yet; builds what is needed and not kept.
+def wanted(
+    config: pytest.Config, *, args: Sequence[str], variables: Mapping[str, str], cluster_role: str
+) -> kept.Wanted:
+    """Return what a kube-apiserver that is started here is to be, besides what the options say."""
+    settings = workers.own(config, config.stash[SETTINGS])
+    return kept.Wanted(
+        kubernetes=settings.kubernetes,
+        listen=str(settings.listen) if settings.listen.port else "",
+        given={binary: str(path) for binary, path in settings.given.items()},
+        apiserver_args=(*args, *settings.apiserver_args),
+        environment=dict(variables),
+        cluster_role=cluster_role,
+    )
 
-    ``args`` and ``variables`` are for a kube-apiserver that is started here.
-    """
+
+def environment(config: pytest.Config, wanted: kept.Wanted) -> Environment:
+    """Return what the options ask for, not started yet; builds what is needed and not kept."""
     settings = config.stash[SETTINGS]
     if settings.connect:
-        kubeconfig = settings.kubeconfig or find_kubeconfig()
-        return Connected(settings.connect, kubeconfig=kubeconfig)
+        return Connected(settings.connect, kubeconfig=_kubeconfig(settings))
     cache = build.cache_folder()
     with _progress(config) as progress:
         if settings.attach:
-            kubeconfig = settings.kubeconfig or find_kubeconfig()
+            kubeconfig = _kubeconfig(settings)
             dlv = build.ensure_delve(
                 settings.kubernetes, cache=cache, progress=progress, given=settings.given
             )
             return Attached(settings.attach, dlv=dlv, listen=settings.listen, kubeconfig=kubeconfig)
-        binaries = build.ensure(
-            settings.kubernetes, cache=cache, progress=progress, given=settings.given
+        if not settings.reuse:
+            return kept.new(wanted, cache=cache, progress=progress)
+        found = _usable(config, wanted)
+        return kept.Reused(found or kept.up(_name(config), wanted, cache=cache, progress=progress))
+
+
+def _name(config: pytest.Config) -> str:
+    worker = workers.name(config)
+    return f"{kept.DEFAULT_NAME}-{worker}" if worker else kept.DEFAULT_NAME
+
+
+def _usable(config: pytest.Config, wanted: kept.Wanted) -> kept.Kept | None:
+    """Return the environment to use again, and end one of which there is nothing to use."""
+    found = kept.find(_name(config))
+    if found is None:
+        return None
+    if problem := found.problem():
+        text = f"the environment that was kept is of no use any more, and is replaced: {problem}"
+        warnings.warn(pytest.PytestWarning(text), stacklevel=1)
+        kept.down(found)
+        return None
+    if differences := list(wanted.differences(found.wanted)):
+        listed = "".join(f"\n  {each}" for each in differences)
+        raise UsageError(
+            f"the environment {found.name!r} that is kept is not the one that this run wants:"
+            f"{listed}\nend it by `kdelve down`, or run with the same options and fixtures"
         )
-    return ControlPlane(
-        Plan(
-            binaries=binaries,
-            locks=cache / "ports",
-            listen=settings.listen,
-            extra_args=(*args, *settings.apiserver_args),
-            environment=variables,
-        )
-    )
+    return found
+
+
+def _kubeconfig(settings: Settings) -> str:
+    return settings.kubeconfig or find_kubeconfig()
 
 
 @contextmanager

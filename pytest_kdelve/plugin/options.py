@@ -6,7 +6,7 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_kdelve.controlplane.binaries import parse_kubernetes_version
 from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.controlplane.environment import Mode
 
 _DEFAULT_TIMEOUT = "2"
+Keep = Literal["never", "on-failure", "always"]
 #: Option and what it gives instead of a built binary.
 _BINARIES = {"apiserver": "kube-apiserver", "dlv": "dlv", "etcd": "etcd"}
 _HELP = {
@@ -33,12 +34,16 @@ _HELP = {
     "connect": "use a headless dlv that runs already; it and its apiserver go on afterwards",
     "kubeconfig": "an administrator's, for an apiserver that was not started here (default: "
     "KUBECONFIG, then the usual places)",
+    "keep": "what stays at the end, for an IDE: never (default), on-failure, or always",
     "timeout": f"how long a hit is waited for once a test is over (default: {_DEFAULT_TIMEOUT})",
 }
 #: What a way to an apiserver leaves no room for.
 _UNUSED = {
-    "attach": ("apiserver", "etcd", "apiserver-arg"),
-    "connect": ("apiserver", "etcd", "apiserver-arg", "kubernetes", "dlv", "listen"),
+    "attach": ("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
+    "connect": (
+        *("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
+        *("kubernetes", "dlv", "listen"),
+    ),
 }
 _METAVARS = {
     "listen": "HOST:PORT",
@@ -49,6 +54,7 @@ _METAVARS = {
     "attach": "PID",
     "connect": "HOST:PORT",
     "kubeconfig": "PATH",
+    "keep": "WHEN",
     "timeout": "SECONDS",
 }
 
@@ -69,13 +75,17 @@ class Settings:
     attach: int | None
     connect: Address | None
     kubeconfig: str
+    keep: Keep
+    reuse: bool
 
     @property
     def mode(self) -> Mode:
         """How an apiserver comes to be debugged."""
         if self.attach is not None:
             return "attach"
-        return "started" if self.connect is None else "connect"
+        if self.connect is not None:
+            return "connect"
+        return "reuse" if self.reuse else "started"
 
 
 def add(parser: pytest.Parser) -> None:
@@ -84,6 +94,9 @@ def add(parser: pytest.Parser) -> None:
     for name, text in _HELP.items():
         group.addoption(f"--kdelve-{name}", metavar=_METAVARS[name], help=text)
         parser.addini(f"kdelve_{name}", f"{text}; as --kdelve-{name}")
+    text = "use the environment that `kdelve up` or an earlier run keeps, or start one that stays"
+    group.addoption("--kdelve-reuse", action="store_true", help=text)
+    parser.addini("kdelve_reuse", f"{text}; as --kdelve-reuse", type="bool", default=False)
     text = "one more argument for the kube-apiserver; repeatable"
     group.addoption("--kdelve-apiserver-arg", action="append", metavar="ARG", help=text)
     parser.addini("kdelve_apiserver_arg", f"{text}; one a line", type="linelist")
@@ -102,6 +115,8 @@ def read(config: pytest.Config) -> Settings:
         attach=_pid(config),
         connect=_connect(config),
         kubeconfig=_kubeconfig(config),
+        keep=_keep(config),
+        reuse=config.getoption("kdelve_reuse") or config.getini("kdelve_reuse"),
     )
     _check_together(config, settings)
     return settings
@@ -145,6 +160,14 @@ def _connect(config: pytest.Config) -> Address | None:
         text = _value(config, "connect")
         raise UsageError(f"--kdelve-connect: {text!r} has no port to connect to")
     return address
+
+
+def _keep(config: pytest.Config) -> Keep:
+    text = _value(config, "keep") or "never"
+    for keep in get_args(Keep):
+        if text == keep:
+            return keep  # type: ignore[no-any-return]
+    raise UsageError(f"--kdelve-keep: {text!r}; it is {', '.join(get_args(Keep))}")
 
 
 def _pid(config: pytest.Config) -> int | None:

@@ -26,6 +26,7 @@ class Footprint:
         self._temporary = temporary
         monkeypatch.setenv(_MARK, self._run)
         monkeypatch.setenv("TMPDIR", str(temporary))
+        monkeypatch.setenv("KDELVE_STATE", str(temporary / "state"))
         monkeypatch.setattr(tempfile, "tempdir", str(temporary))
 
     def processes(self) -> list[psutil.Process]:
