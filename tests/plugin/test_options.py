@@ -139,6 +139,7 @@ WRONG = {
     "connect to any port": ("connect", ":0", "':0' has no port to connect to"),
     "attach to a name": ("attach", "kube-apiserver", "'kube-apiserver' is no process id"),
     "attach to nobody": ("attach", "0", "'0' is no process id"),
+    "keep now and then": ("keep", "sometimes", "'sometimes'; it is never, on-failure, always"),
     "timeout is a text": ("timeout", "soon", "'soon' is no number of seconds"),
     "negative timeout": ("timeout", "-1", "'-1' is no number of seconds"),
     "timeout is no number": ("timeout", "nan", "'nan' is no number of seconds"),
@@ -179,6 +180,14 @@ def test_what_cannot_work_is_a_usage_error(
         (
             ["connect=:1", "listen=:2"],
             "--kdelve-listen means nothing with --kdelve-connect: that runs already",
+        ),
+        (
+            ["connect=:1", "reuse"],
+            "--kdelve-reuse means nothing with --kdelve-connect: that runs already",
+        ),
+        (
+            ["attach=1", "keep=always"],
+            "--kdelve-keep means nothing with --kdelve-attach: that runs already",
         ),
         (
             ["kubeconfig=a"],
