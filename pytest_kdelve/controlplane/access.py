@@ -102,12 +102,13 @@ class _Bearer(AuthBase):
 
 
 def find_kubeconfig() -> str:
-    """Return KUBECONFIG, or the first of the usual places that there is.
+    """Return KUBECONFIG, or the first of the usual places that there is; paths are absolute.
 
     Raises ``UsageError``.
     """
     if given := os.environ.get("KUBECONFIG"):
-        return given
+        paths = (Path(path).expanduser().absolute() for path in given.split(os.pathsep) if path)
+        return os.pathsep.join(map(str, paths))
     for place in USUAL_PLACES:
         if (path := place.expanduser()).is_file():
             return str(path)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pytest_kdelve.controlplane import accounts
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
 from pytest_kdelve.controlplane.environment import RunningBefore
-from pytest_kdelve.controlplane.journal import Detach
+from pytest_kdelve.controlplane.journal import Detach, RemoveObjects
 from pytest_kdelve.delve import Headless, attach, connect
 from pytest_kdelve.errors import UsageError
 from pytest_kdelve.process import poll
@@ -34,10 +35,14 @@ class Existing(RunningBefore):
     def __init__(self, kubeconfig: str) -> None:
         super().__init__()
         self._given_kubeconfig = kubeconfig
+        self._name = f"{DEFAULT_NAME}-{secrets.token_hex(4)}"
 
     def _start(self) -> None:
         self._begin()
         self.access = Access.by_kubeconfig(self._given_kubeconfig, files=self.directory)
+        # What comes after it is undone before it, so that the apiserver runs then.
+        account = RemoveObjects(kubeconfig=self._given_kubeconfig, name=self._name)
+        self._resources.enter_context(self._guardian.undoing(account))
         self._debug()
         if self.pid:
             self.argv, self.log = _command_line(self.pid), _log(self.pid)
@@ -48,9 +53,8 @@ class Existing(RunningBefore):
 
     def make_credentials(self, cluster_role: str) -> Credentials:
         """Create a ServiceAccount of a name of its own; where nobody fills its Secret, ask."""
-        name = f"{DEFAULT_NAME}-{secrets.token_hex(4)}"
-        with ServiceAccountMaker(self.access, name=name) as maker:
-            self._resources.callback(self._remove, name)
+        with ServiceAccountMaker(self.access, name=self._name) as maker:
+            self._resources.callback(accounts.remove, self._given_kubeconfig, self._name)
             self._resources.callback(self._let_run)
             maker.create(cluster_role)
             found: list[Credentials] = []
@@ -63,10 +67,6 @@ class Existing(RunningBefore):
             credentials = found[0] if filled_in_time else maker.request_token()
         self.write_kubeconfig(credentials)
         return credentials
-
-    def _remove(self, name: str) -> None:
-        with ServiceAccountMaker(self.access, name=name) as maker:
-            maker.remove()
 
 
 class Attached(Existing):

@@ -42,8 +42,18 @@ class Detach(msgspec.Struct, frozen=True, tag=True):
     port: int
 
 
+class RemoveObjects(msgspec.Struct, frozen=True, tag=True):
+    """Remove the ServiceAccount of that name from a cluster, with its Secret and its binding.
+
+    ``kubeconfig`` is an administrator's, as in KUBECONFIG.
+    """
+
+    kubeconfig: str
+    name: str
+
+
 #: ``undo.perform`` has a case for each.
-Undo = RemoveFolder | KillMarked | Detach
+Undo = RemoveFolder | KillMarked | Detach | RemoveObjects
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, assert_never
 
 import psutil
 
-from pytest_kdelve.controlplane.journal import MARK, Detach, KillMarked, RemoveFolder, Undo
+from pytest_kdelve.controlplane.journal import (
+    MARK,
+    Detach,
+    KillMarked,
+    RemoveFolder,
+    RemoveObjects,
+    Undo,
+)
 from pytest_kdelve.delve import Address, Session, connect
 from pytest_kdelve.errors import ProcessError, ProcessTimeoutError
 from pytest_kdelve.process import poll
@@ -36,6 +43,11 @@ def perform(undo: Undo, run: str) -> None:
             kill_marked(run, settled=_SETTLED)
         case Detach():
             _detach(undo, run)
+        case RemoveObjects():
+            # The kubernetes package takes longer to import than the guardian may to start.
+            from pytest_kdelve.controlplane import accounts  # noqa: PLC0415
+
+            accounts.remove(undo.kubeconfig, undo.name)
         case _:
             assert_never(undo)
 

@@ -141,8 +141,8 @@ class TestFinding:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
         (tmp_path / "admin.conf").touch()
-        monkeypatch.setenv("KUBECONFIG", "/a:/b")
-        assert find_kubeconfig() == "/a:/b"
+        monkeypatch.setenv("KUBECONFIG", "/a:b:")
+        assert find_kubeconfig() == f"/a:{Path.cwd()}/b"
 
     def test_the_usual_places_in_their_order(self, tmp_path: Path) -> None:
         (tmp_path / "admin.conf").touch()
