@@ -31,7 +31,8 @@ def start(
 
     It wants a certificate of our CA from everybody, since every user of the machine reaches
     loopback, and the token is in it. It does not sync to disk, since its data is thrown away.
-    ``env`` is its environment. Raises ``ProcessError``; nothing is left running then.
+    ``env`` is its environment, by default that of this process. Raises ``ProcessError``; nothing is
+    left running then.
     """
     client, peer = (f"https://127.0.0.1:{port}" for port in (client_port, peer_port))
     argv = [

@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pytest_kdelve.controlplane.guardian import Guardian
+from pytest_kdelve.controlplane.journal import KillMarked, RemoveFolder
+from pytest_kdelve.controlplane.undo import remove_folder
 from pytest_kdelve.errors import BuildError
 from pytest_kdelve.process import ChildProcess, poll
 
@@ -142,13 +145,23 @@ def own_go_mod(path: Path, module: str, version: str) -> str:
 
     Raises ``BuildError`` if there is no such version or it cannot be fetched.
     """
-    with tempfile.TemporaryDirectory(prefix="kdelve-") as folder:
-        Path(folder, "go.mod").write_text("module kdelve.build\n", encoding="utf-8")
-        arguments = ["list", "-m", "-f", "{{.GoMod}}", f"{module}@{version}"]
-        answer = _query(path, arguments, cwd=Path(folder), extra={"GOFLAGS": "-mod=mod"}).strip()
-        if not answer:
-            raise BuildError(f"{module} {version} is from before Go modules")
-        return Path(answer).read_text(encoding="utf-8")
+    arguments = ["list", "-m", "-f", "{{.GoMod}}", f"{module}@{version}"]
+    with Guardian() as guardian:
+        folder = Path(tempfile.gettempdir(), f"kdelve-{guardian.run}")
+        guardian.entrust(made := RemoveFolder(str(folder)))
+        guardian.entrust(running := KillMarked())
+        try:
+            folder.mkdir(mode=0o700)
+            (folder / "go.mod").write_text("module kdelve.build\n", encoding="utf-8")
+            given = {**guardian.environment, "GOFLAGS": "-mod=mod"}
+            answer = _query(path, arguments, cwd=folder, extra=given).strip()
+        finally:
+            remove_folder(folder)
+            guardian.forget(running)
+            guardian.forget(made)
+    if not answer:
+        raise BuildError(f"{module} {version} is from before Go modules")
+    return Path(answer).read_text(encoding="utf-8")
 
 
 def build(
@@ -165,29 +178,35 @@ def build(
     ``tick`` is called several times a second. Raises ``BuildError`` if ``go`` fails or needs more
     than ``BUILD_TIMEOUT`` seconds. However it ends, no process of the build is left.
     """
-    temporary = _temporary(module)
-    temporary.mkdir()
-    child = ChildProcess(
-        "go",
-        [str(go.path), "build", "-C", str(module), *flags, "-o", str(out), package],
-        log=module / "go.log",
-        env=_build_environment(go, temporary),
-    )
+    with Guardian() as guardian:
+        guardian.entrust(running := KillMarked())
+        temporary = _temporary(module)
+        temporary.mkdir()
+        child = ChildProcess(
+            "go",
+            [str(go.path), "build", "-C", str(module), *flags, "-o", str(out), package],
+            log=module / "go.log",
+            env={**_build_environment(go, temporary), **guardian.environment},
+        )
+        try:
+            _wait(child, package, tick)
+        finally:
+            end_build(module)
+            child.stop()
+            guardian.forget(running)
 
+
+def _wait(child: ChildProcess, package: str, tick: Callable[[], None]) -> None:
     def ended() -> bool:
         tick()
         return not child.is_running()
 
-    try:
-        if not poll(ended, timeout=BUILD_TIMEOUT):
-            message = f"go did not build {package} in {BUILD_TIMEOUT:g} s"
-            raise BuildError(child.explain(message))
-        error = child.exited(f"while building {package}")
-        if error.returncode != 0:
-            raise BuildError(f"{error}\n{remedy(str(error))}") from error
-    finally:
-        end_build(module)
-        child.stop()
+    if not poll(ended, timeout=BUILD_TIMEOUT):
+        message = f"go did not build {package} in {BUILD_TIMEOUT:g} s"
+        raise BuildError(child.explain(message))
+    error = child.exited(f"while building {package}")
+    if error.returncode != 0:
+        raise BuildError(f"{error}\n{remedy(str(error))}") from error
 
 
 def end_build(module: Path) -> None:

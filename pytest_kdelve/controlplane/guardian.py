@@ -3,7 +3,7 @@
 pytest tears nothing down at SIGKILL, at ``os._exit`` or when it crashes. The guardian is a process
 of its own session that waits for the owner's end and then undoes what the journal lists::
 
-    python -P -m pytest_kdelve.controlplane.guardian JOURNAL
+    python -P -m pytest_kdelve.controlplane.guardian SOCKET JOURNAL
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pytest_kdelve.controlplane.journal import MARK, Journal, JournalFile, Owner
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.reaping import undo_all
 from pytest_kdelve.errors import ProcessError
-from pytest_kdelve.process import ending, tail
+from pytest_kdelve.process import tail
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,12 +63,20 @@ class Guardian(Lifecycle):
         assert owner  # noqa: S101 - this process has not ended
         self._file = JournalFile(runs_folder(), self.run)
         self._write(Journal(owner))
-        self._launch()
+        try:
+            self._launch()
+        except ProcessError:
+            self._file.remove()
+            raise
         self._resources.callback(self._end)
 
     def entrust(self, undo: Undo) -> None:
         """Let the guardian undo it: at ``stop``, or as soon as this process is gone."""
         self._write(self._with((*self._journal.undos, undo)))
+
+    def forget(self, undo: Undo) -> None:
+        """Take back what was entrusted: the caller has undone it."""
+        self._write(self._with(tuple(each for each in self._journal.undos if each is not undo)))
 
     @contextmanager
     def undoing(self, undo: Undo) -> Iterator[None]:
@@ -79,7 +87,7 @@ class Guardian(Lifecycle):
         """
         self.entrust(undo)
         yield
-        self._write(self._with(tuple(each for each in self._journal.undos if each is not undo)))
+        self.forget(undo)
 
     def release(self) -> None:
         """Let everything be as it is, also at ``stop``; ``undo_all`` of its journal ends it."""
@@ -94,12 +102,14 @@ class Guardian(Lifecycle):
 
     def _launch(self) -> None:
         ours, theirs = socket.socketpair()
-        self._file.log.touch(mode=0o600)
+        number = theirs.fileno()
         try:
+            self._file.log.touch(mode=0o600)
             with theirs, self._file.log.open("ab") as log:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", __name__, str(self._file.path)],
-                    stdin=theirs.fileno(),
+                    [sys.executable, "-P", "-m", __name__, str(number), str(self._file.path)],
+                    pass_fds=[number],
+                    stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=log,
                     env={name: os.environ[name] for name in os.environ if name != MARK},
@@ -107,54 +117,67 @@ class Guardian(Lifecycle):
                 )
         except OSError as error:
             ours.close()
-            self._file.remove()
             raise ProcessError(f"the guardian could not be started: {error}") from error
         self._socket = ours
 
     def _end(self) -> None:
-        """Let the guardian undo what is left to it, and end."""
-        if self._process.poll() is not None:
-            self._socket.close()
-            self._launch()  # Somebody has killed it.
-        answer = _ask(self._socket, _END_TIMEOUT)
+        if self._journal.undos and not self._journal.kept:
+            self._hand_over()
+            return
+        self._kill()
+        if not self._journal.kept:
+            self._file.remove()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._socket.close()
+
+    def _hand_over(self) -> None:
+        """Let the guardian undo what is left to it."""
+        deadline = time.monotonic() + _END_TIMEOUT
+        answer = _ask(self._socket, deadline)
+        self._kill()
+        if not answer:  # Somebody has killed it.
+            self._launch()
+            answer = _ask(self._socket, deadline)
+            self._kill()
         if not answer:
-            self._process.kill()
-        returncode = self._process.wait()
-        if not answer:
+            log = tail(self._file.log, _LOG_LINES) or "(empty)"
             raise ProcessError(
-                f"the guardian, process {self._process.pid}, did not undo what was left to it in "
-                f"{_END_TIMEOUT:g} s, and ended {ending(returncode)}; the next run tries it again. "
-                f"Its log:\n{tail(self._file.log, _LOG_LINES) or '(empty)'}"
+                "the guardian, which was to undo what is left of this run, did not do so in "
+                f"{_END_TIMEOUT:g} s; the next run tries it again. The guardian's log:\n{log}"
             )
         if problems := msgspec.json.decode(answer, type=list[str]):
             listed = "".join(f"\n  {problem}" for problem in problems)
             raise ProcessError(f"not all could be undone; the next run tries it again:{listed}")
 
 
-def _ask(guardian: socket.socket, timeout: float) -> bytes:
+def _ask(guardian: socket.socket, deadline: float) -> bytes:
     """Tell the guardian that its time has come; returns what it answers, nothing if it does not."""
-    deadline = time.monotonic() + timeout
     answer = bytearray()
-    with guardian:
-        try:
-            # Unlike a close, this tells it also where a child of this process has the socket, too.
-            guardian.shutdown(socket.SHUT_WR)
-            while True:
-                guardian.settimeout(max(0.001, deadline - time.monotonic()))
-                if not (data := guardian.recv(65536)):
-                    return bytes(answer)
-                answer += data
-        except OSError:
-            return b""
+    try:
+        # Unlike a close, this tells it also where a child of this process has the socket, too.
+        guardian.shutdown(socket.SHUT_WR)
+        while True:
+            guardian.settimeout(max(0.001, deadline - time.monotonic()))
+            if not (data := guardian.recv(65536)):
+                return bytes(answer)  # It has ended, or is about to.
+            answer += data
+    except OSError:
+        return b""
 
 
 def main() -> None:
     """Wait until the owner has ended or asks for it, undo what the journal lists, and end."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Unlike SIG_IGN, this is not inherited by what is started from here.
-        signal.signal(number, lambda *_: None)
-    file = JournalFile.at(Path(sys.argv[1]))
-    with socket.socket(fileno=sys.stdin.fileno()) as owner, file.lock.acquire(_LOCK_TIMEOUT):
+        signal.signal(each, lambda *_: None)
+    number, path = sys.argv[1:]
+    file = JournalFile.at(Path(path))
+    with socket.socket(fileno=int(number)) as owner, file.lock.acquire(_LOCK_TIMEOUT):
+        # So that what is started from here does not keep it open.
+        owner.set_inheritable(False)
         _wait(owner, file)
         journal = file.read()
         problems = [] if journal and journal.kept else undo_all(file)

@@ -14,7 +14,7 @@ import msgspec
 import platformdirs
 from filelock import FileLock
 
-from pytest_kdelve.errors import UsageError
+from pytest_kdelve.errors import ProcessError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -129,11 +129,18 @@ class JournalFile:
             ) from error
 
     def write(self, journal: Journal) -> None:
-        """Write it; whoever reads it meanwhile gets the old one or the new one."""
+        """Write it; whoever reads it meanwhile gets the old one or the new one.
+
+        Raises ``ProcessError`` where that cannot be; nothing may be begun then.
+        """
         fresh = self.path.with_suffix(".new")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(msgspec.json.encode(journal))
-        fresh.replace(self.path)
+        try:
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(msgspec.json.encode(journal))
+            fresh.replace(self.path)
+        except OSError as error:
+            raise ProcessError(f"the journal {self.path} cannot be written: {error}") from error
 
     def remove(self) -> None:
         """Remove it and what belongs to it; it may be gone already."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
+from typing import Self
 
 
 class Lifecycle(ABC):
@@ -14,6 +15,13 @@ class Lifecycle(ABC):
 
     def __init__(self) -> None:
         self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start everything; raises ``KdelveError``, and leaves nothing behind then."""

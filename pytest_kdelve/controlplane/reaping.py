@@ -22,18 +22,23 @@ def reap() -> list[str]:
     """
     problems: list[str] = []
     for file in journals():
-        lock = file.lock
-        if not acquired(lock):
-            continue  # Its guardian lives, or another process reaps it.
         try:
-            journal = file.read()
-            if not journal or not (journal.kept or journal.owner.is_running):
-                problems += undo_all(file)
-        except UsageError as error:
+            problems += _reap(file)
+        except (UsageError, OSError) as error:
             problems.append(str(error))
-        finally:
-            lock.release()
     return problems
+
+
+def _reap(file: JournalFile) -> list[str]:
+    lock = file.lock
+    if not acquired(lock):
+        return []  # Its guardian lives, or another process reaps it.
+    try:
+        journal = file.read()
+        is_over = journal is None or not (journal.kept or journal.owner.is_running)
+        return undo_all(file) if is_over else []
+    finally:
+        lock.release()
 
 
 def undo_all(file: JournalFile) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -56,14 +57,21 @@ def remove_folder(path: Path) -> None:
     """Remove a folder, which may be gone already; raises ``ProcessError``."""
 
     def is_gone() -> bool:
-        shutil.rmtree(path, ignore_errors=True)
-        return not path.exists()
-
-    if not poll(is_gone, timeout=_TIMEOUT):
         try:
             shutil.rmtree(path)
+        except FileNotFoundError:
+            return not path.exists()  # Or something in it was removed meanwhile.
         except OSError as error:
-            raise ProcessError(f"{path} could not be removed: {error}; remove it") from error
+            if error.errno != errno.ENOTEMPTY:
+                raise
+            return False
+        return True
+
+    try:
+        if not poll(is_gone, timeout=_TIMEOUT):
+            raise ProcessError(f"{path} could not be removed: something writes into it")
+    except OSError as error:
+        raise ProcessError(f"{path} could not be removed: {error}") from error
 
 
 def kill_marked(run: str, *, settled: float = 0.0) -> None:

@@ -42,3 +42,4 @@ def _nothing_is_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         yield
         assert footprint.processes() == []
         assert footprint.folders() == []
+        assert footprint.journals() == []

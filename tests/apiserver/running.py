@@ -37,6 +37,10 @@ class Footprint:
         """Return the control planes' temporary folders."""
         return list(self._temporary.glob("kdelve-*"))
 
+    def journals(self) -> list[Path]:
+        """Return what is kept of runs until they are over."""
+        return list((self._temporary / "state/runs").glob("*"))
+
     def _has_mark(self, process: psutil.Process) -> bool:
         try:
             is_over = process.status() == psutil.STATUS_ZOMBIE
@@ -67,6 +71,7 @@ class Runner:
         """Fail where processes or temporary folders are left."""
         assert self.footprint.processes() == []
         assert self.footprint.folders() == []
+        assert self.footprint.journals() == []
 
 
 def failure_of(result: pytest.RunResult, test: str) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from pytest_kdelve.controlplane import undo
+from pytest_kdelve.controlplane.journal import MARK, Detach, KillMarked
 from pytest_kdelve.delve import Session, api, attach
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.delve.stops import StopReason
@@ -186,3 +188,45 @@ def test_at_a_breakpoint(server: Server, busy: subprocess.Popen[bytes]) -> None:
         client.continue_(timeout=LONG)
         server.stop()
     assert goes_on(busy)
+
+
+def state_of(server: Server) -> api.DebuggerState:
+    with server.connect() as client:
+        return client.state(non_blocking=True)
+
+
+class TestWithoutItsOwner:
+    """Whoever attached Delve was killed, and its guardian does what the server's stop would."""
+
+    @pytest.fixture
+    def orphaned(self, busy: subprocess.Popen[bytes], headless: MakeHeadless, keep: Keep) -> Server:
+        return keep(attach(headless(env={**headless().env, MARK: "run"}), busy.pid))  # type: ignore[dict-item]
+
+    @pytest.fixture
+    def held(self, orphaned: Server) -> Iterator[Client]:
+        """A connection that is never used again; the target stands at a breakpoint."""
+        with orphaned.connect() as client:
+            break_at(client, *PLACE)
+            client.continue_(timeout=LONG)
+            yield client
+
+    @pytest.mark.usefixtures("held")
+    def test_the_target_stands(self, orphaned: Server, busy: subprocess.Popen[bytes]) -> None:
+        undo.perform(Detach(orphaned.address.host, orphaned.address.port), "run")
+        undo.perform(KillMarked(), "run")
+        assert not orphaned.process.is_running()
+        assert goes_on(busy)
+
+    def test_the_target_runs(self, orphaned: Server, busy: subprocess.Popen[bytes]) -> None:
+        with orphaned.connect() as client:
+            break_at(client, "main.main")
+            client.send_command(api.CommandName.CONTINUE)
+            assert poll(lambda: state_of(orphaned).running, timeout=LONG)
+            undo.perform(Detach(orphaned.address.host, orphaned.address.port), "run")
+        assert poll(lambda: not orphaned.process.is_running(), timeout=LONG), "it has no target"
+        assert goes_on(busy)
+
+    @pytest.mark.usefixtures("held")
+    def test_the_twin_that_only_kills_delve(self, busy: subprocess.Popen[bytes]) -> None:
+        undo.perform(KillMarked(), "run")
+        assert not goes_on(busy)

@@ -35,6 +35,7 @@ def _nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("APISERVER", "DLV", "ETCD"):
         monkeypatch.delenv(f"KDELVE_{name}", raising=False)
     monkeypatch.setenv("KDELVE_CACHE", f"{tmp_path}/cache")
+    monkeypatch.setenv("KDELVE_STATE", f"{tmp_path}/state")
     monkeypatch.setenv("PATH", "/nowhere")
 
 

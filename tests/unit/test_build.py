@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from dataclasses import asdict, dataclass, replace
@@ -157,6 +156,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         FAKE_GO_VERSION="go1.26.8",
         FAKE_GO_BUILD="succeed",
         GOFLAGS="",
+        KDELVE_STATE=str(tmp_path / "state"),
         PATH=str(tmp_path / "path"),
     )
     yield world
@@ -469,11 +469,25 @@ def test_a_go_that_never_ends_is_ended(world: World) -> None:
     assert world.processes() == []
 
 
-def test_what_a_killed_build_left_is_cleared_by_the_next_one(world: World) -> None:
+def test_a_killed_build_ends_with_all_of_its_processes(world: World) -> None:
     world.set(FAKE_GO_BUILD="hang")
     killed = world.start("killed")
     wait_for(world.folder / "working")
-    killed.send_signal(signal.SIGKILL)
+    assert len(world.processes()) == 2, "go and its compiler"
+    killed.kill()
+    killed.wait(TIMEOUT)
+    assert poll(lambda: world.processes() == [], timeout=TIMEOUT)
+    assert poll(lambda: list((world.folder / "state/runs").iterdir()) == [], timeout=TIMEOUT)
+
+
+def test_what_a_killed_build_left_is_cleared_by_the_next_one(world: World) -> None:
+    """Its guardian was killed, too."""
+    world.set(FAKE_GO_BUILD="hang")
+    killed = world.start("killed")
+    wait_for(world.folder / "working")
+    (guardian,) = set(psutil.Process(killed.pid).children()) - set(world.processes())
+    guardian.kill()
+    killed.kill()
     killed.wait(TIMEOUT)
     assert world.kept() == [".partial-kube-apiserver"], "it was interrupted in the middle"
     orphans = world.processes()

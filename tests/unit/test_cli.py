@@ -43,6 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("FAKE_GO_BUILD", "succeed")
     monkeypatch.setenv("GOFLAGS", "")
     monkeypatch.setenv("KDELVE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KDELVE_STATE", str(tmp_path / "state"))
     return tmp_path
 
 
@@ -121,7 +122,7 @@ def test_an_interrupted_build_leaves_nothing(
     try:
         assert poll((folder / "working").exists, timeout=TIMEOUT), "the build did not begin"
         family += family[0].children(recursive=True)
-        assert len(family) == 3, "kdelve, go and its compiler"
+        assert len(family) == 4, "kdelve, its guardian, go and its compiler"
         command.send_signal(number)
         assert command.wait(TIMEOUT) == code
         _gone, left = psutil.wait_procs(family, timeout=TIMEOUT)

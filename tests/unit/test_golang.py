@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from typing import TYPE_CHECKING
 
 import psutil
@@ -13,6 +14,11 @@ from pytest_kdelve.errors import BuildError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KDELVE_STATE", str(tmp_path / "state"))
 
 
 def program(path: Path, script: str) -> Path:
@@ -57,7 +63,7 @@ def test_the_version_is_that_of_the_toolchain_in_the_modules_folder(tmp_path: Pa
     assert go.flags == ("-modcacherw", "-p=2")
 
 
-def test_the_own_go_mod_of_a_module(tmp_path: Path) -> None:
+def test_the_own_go_mod_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = tmp_path / "v1.0.0.mod"
     original.write_text("module example.com/a\n", encoding="utf-8")
     script = f"""
@@ -66,7 +72,11 @@ def test_the_own_go_mod_of_a_module(tmp_path: Path) -> None:
         echo {original}
     """
     go = program(tmp_path / "bin/go", script)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
     assert golang.own_go_mod(go, "example.com/a", "v1.0.0") == "module example.com/a\n"
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "state/runs").iterdir()) == []
 
 
 def test_a_refused_question_shows_the_last_lines(tmp_path: Path) -> None:

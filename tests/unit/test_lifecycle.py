@@ -33,6 +33,12 @@ def test_it_ends_in_the_reverse_order_and_once() -> None:
     assert steps.done[3:] == ["third ended", "second ended", "first ended"]
 
 
+def test_it_lasts_as_long_as_its_context() -> None:
+    with Steps() as steps:
+        assert steps.done[-1] == "third started"
+    assert steps.done[-1] == "first ended"
+
+
 @pytest.mark.parametrize("error", [KeyError, KeyboardInterrupt])
 def test_a_step_that_fails_ends_those_before_it(error: type[BaseException]) -> None:
     steps = Steps(failing="third", error=error)
