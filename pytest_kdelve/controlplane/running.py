@@ -273,7 +273,8 @@ def address_of(argv: Iterable[bytes]) -> tuple[str, int]:
 def flags_of(argv: Iterable[bytes]) -> Mapping[str, str]:
     """Return the flags with a value, as Kubernetes takes them.
 
-    They are written ``--name=value`` or ``--name value``, and stand before a ``--``. A flag that has no value, such as ``--profiling --v 3``, takes none of the next one's.
+    They are written ``--name=value`` or ``--name value``, and stand before a ``--``. A flag
+    without a value, as in ``--profiling --v 3``, does not take the next one for it.
     """
     flags: dict[str, str] = {}
     waiting = ""

@@ -223,7 +223,7 @@ def _wait_until_it_listens(
 
 def _by_hand(spec: ProcessSpec, message: str) -> str:
     folder, user = os.fsdecode(spec.cwd), running.user_name(spec.uids[1])
-    where = f"in {folder}, as {user}, without what is secret in its environment"
+    where = f"as {user}, in {folder}, with an environment that is not shown here"
     return f"process {spec.pid} is not back: {message}\n  its command, {where}: {spec.command}"
 
 
