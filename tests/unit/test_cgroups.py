@@ -68,7 +68,10 @@ IN_CONTAINERS = {
         Container("cri-containerd 3f6a1c0b9d2e", UID),
     ),
     "docker": (f"/docker/{ID}", Container("3f6a1c0b9d2e")),
-    "docker, systemd driver": (f"/system.slice/docker-{ID}.scope", Container("docker 3f6a1c0b9d2e")),
+    "docker, systemd driver": (
+        f"/system.slice/docker-{ID}.scope",
+        Container("docker 3f6a1c0b9d2e"),
+    ),
     "docker in docker": (f"/docker/{ID}/docker/{INNER}", Container("9c9c9c9c9c9c")),
     "podman": (
         f"/machine.slice/libpod-{ID}.scope/container",

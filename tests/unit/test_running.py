@@ -182,9 +182,7 @@ class TestFind:
             process.kill()
             process.wait()
 
-    def test_by_the_executable(
-        self, known: list[subprocess.Popen[bytes]], apiserver: str
-    ) -> None:
+    def test_by_the_executable(self, known: list[subprocess.Popen[bytes]], apiserver: str) -> None:
         self.run(known, "sleep", "60", program="/bin/sleep")
         pid = self.run(known, "whatever", "60", program=apiserver)
         assert running.find().pid == pid
@@ -193,9 +191,7 @@ class TestFind:
         pid = self.run(known, "/opt/bin/kube-apiserver", "60", program="/bin/sleep")
         assert running.find().pid == pid
 
-    def test_not_by_a_part_of_the_command_line(
-        self, known: list[subprocess.Popen[bytes]]
-    ) -> None:
+    def test_not_by_a_part_of_the_command_line(self, known: list[subprocess.Popen[bytes]]) -> None:
         for name in ("kube-apiserver-proxy", "my-kube-apiserver", "tail"):
             self.run(known, name, "60", program="/bin/sleep")
         known.append(subprocess.Popen(["/bin/sh", "-c", "sleep 60; : kube-apiserver"]))
@@ -207,9 +203,7 @@ class TestFind:
         for child in psutil.Process(pid).children():
             child.kill()
 
-    def test_several_are_listed(
-        self, known: list[subprocess.Popen[bytes]], apiserver: str
-    ) -> None:
+    def test_several_are_listed(self, known: list[subprocess.Popen[bytes]], apiserver: str) -> None:
         first = self.run(known, "kube-apiserver", "60", program=apiserver)
         second = self.run(known, "kube-apiserver", "60", program="/bin/sleep")
         with pytest.raises(UsageError) as refused:
