@@ -1,9 +1,9 @@
-"""Becoming another program, with everything that a process hands down: run as a script.
+"""Starting a program with everything that a process hands down: run as a script.
 
-``python -I -S launching.py SPEC`` starts what the JSON of a ``ProcessSpec`` describes, as nobody's
-child, and prints its pid. ``python -I -S launching.py SPEC PROGRAM ARGUMENT…`` becomes the program
-instead, with the spec's environment, folder, user and limits, and with the streams that it has. A
-line "note: …" says what could not be given back, "error: …" why nothing was started.
+``python -I -S launching.py held|running`` reads the JSON of a ``ProcessSpec`` from stdin, starts
+what that describes, as nobody's child, and prints its pid. A held one is stopped (SIGSTOP) at its
+first instruction, for a debugger to attach to. A line "note: …" says what could not be as it was,
+"error: …" why nothing was started.
 
 It imports the standard library only, and so starts in 20 ms whatever PYTHONPATH says. It does what
 ``subprocess`` does not: an environment to the byte, and limits that only root can set on the way to
@@ -27,30 +27,56 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
+_LIBC.ptrace.restype = ctypes.c_long
+#: linux/ptrace.h and linux/prctl.h.
+_PTRACE_TRACEME, _PTRACE_DETACH = 0, 17
+_PR_SET_PTRACER = 0x59616D61
 _STREAMS = ("stdin", "stdout", "stderr")
 _NO_STREAM = "/dev/null"
 
 
-def main(path: str, command: Sequence[str]) -> None:
+def main(way: str) -> None:
     """Do what the module says."""
-    with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib takes as long as all else
-        spec = json.load(file)
+    spec = json.load(sys.stdin)
     # The pipe closes with the exec, so whoever reads it knows then that it was done.
     report = os.dup(sys.stdout.fileno())
+    pid = os.fork()
+    if pid:
+        if way == "held":
+            _hold(pid)
+        _say(report, str(pid))
+        return
     try:
-        if not command:
-            _leave_parent(report)
-            _reopen_streams(spec, report)
-        encoded = spec["argv"]
-        argv = [os.fsencode(item) for item in command] or [_bytes(item) for item in encoded]
-        program = argv[0] if command else _bytes(spec["exe"])
-        # The other user may run it, but not reach it, as with our cache folder.
-        opened = os.open(program, os.O_PATH)
+        os.setsid()
+        if way == "held":
+            _let_be_traced()
+        _reopen_streams(spec, report)
         _hand_down(spec, report)
-        _execute(program, opened, argv, [_bytes(item) for item in spec["environ"]])
+        argv, environ = ([_bytes(item) for item in spec[name]] for name in ("argv", "environ"))
+        _execute(_bytes(spec["exe"]), argv, environ)
     except OSError as error:
         _say(report, f"error: {error}")
         os._exit(126)
+
+
+def _let_be_traced() -> None:
+    """Stop at the exec; whoever traces us then may be another one than our parent.
+
+    With 1 in /proc/sys/kernel/yama/ptrace_scope, a debugger that is not root needs that word,
+    which Yama keeps over an exec: it forgets only when the process ends (``yama_task_free``).
+    """
+    _LIBC.prctl(_PR_SET_PTRACER, ctypes.c_ulong(-1))
+    if _LIBC.ptrace(_PTRACE_TRACEME, 0, None, None):
+        raise OSError(ctypes.get_errno(), "ptrace(PTRACE_TRACEME) is not allowed")
+
+
+def _hold(pid: int) -> None:
+    """Wait until the child has done the exec, and leave it stopped."""
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSTOPPED(status):
+        _LIBC.ptrace(_PTRACE_DETACH, pid, None, ctypes.c_void_p(signal.SIGSTOP))
 
 
 def _bytes(encoded: str) -> bytes:
@@ -59,15 +85,6 @@ def _bytes(encoded: str) -> bytes:
 
 def _say(report: int, line: str) -> None:
     os.write(report, f"{line}\n".encode(errors="backslashreplace"))
-
-
-def _leave_parent(report: int) -> None:
-    """Go on in a child, in a session of its own, whose parent is init."""
-    pid = os.fork()
-    if pid:
-        _say(report, str(pid))
-        os._exit(0)
-    os.setsid()
 
 
 def _reopen_streams(spec: dict[str, Any], report: int) -> None:
@@ -139,17 +156,11 @@ def _become(uids: Sequence[int], gids: Sequence[int], groups: Sequence[int]) -> 
         os.setresuid(*uids)
 
 
-def _execute(
-    program: bytes, opened: int, argv: Sequence[bytes], environ: Sequence[bytes]
-) -> NoReturn:
+def _execute(program: bytes, argv: Sequence[bytes], environ: Sequence[bytes]) -> NoReturn:
     """Replace this program; os.execve takes no environment with a name twice, or without "="."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    items, variables = _array(argv), _array(environ)
-    libc.execve(program, items, variables)
-    if ctypes.get_errno() == errno.EACCES:
-        libc.fexecve(opened, items, variables)
+    _LIBC.execve(program, _array(argv), _array(environ))
     number = ctypes.get_errno()
-    raise OSError(number, os.strerror(number), program)
+    raise OSError(number, os.strerror(number), os.fsdecode(program))
 
 
 def _array(items: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
@@ -157,4 +168,4 @@ def _array(items: Sequence[bytes]) -> ctypes.Array[ctypes.c_char_p]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1])

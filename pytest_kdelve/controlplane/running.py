@@ -27,8 +27,24 @@ NAME = "kube-apiserver"
 _DEFAULT_PORT = 6443
 _ARGV_SHOWN = 200
 _SHORT_ARGV = 2000
-#: All that there is here; ``resource`` gives the numbers that prlimit(2) takes.
-_LIMITS = {name: getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
+#: By their names in ``/proc/PID/limits`` (``lnames`` in the kernel's fs/proc/base.c).
+_LIMITS = {
+    "Max cpu time": resource.RLIMIT_CPU,
+    "Max file size": resource.RLIMIT_FSIZE,
+    "Max data size": resource.RLIMIT_DATA,
+    "Max stack size": resource.RLIMIT_STACK,
+    "Max core file size": resource.RLIMIT_CORE,
+    "Max resident set": resource.RLIMIT_RSS,
+    "Max processes": resource.RLIMIT_NPROC,
+    "Max open files": resource.RLIMIT_NOFILE,
+    "Max locked memory": resource.RLIMIT_MEMLOCK,
+    "Max address space": resource.RLIMIT_AS,
+    "Max pending signals": resource.RLIMIT_SIGPENDING,
+    "Max msgqueue size": resource.RLIMIT_MSGQUEUE,
+    "Max nice priority": resource.RLIMIT_NICE,
+    "Max realtime priority": resource.RLIMIT_RTPRIO,
+    "Max realtime timeout": resource.RLIMIT_RTTIME,
+}
 
 
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +154,7 @@ def _read(process: psutil.Process) -> ProcessSpec:
         umask=int(status["Umask"], 8),
         nice=os.getpriority(os.PRIO_PROCESS, process.pid),
         oom_score_adj=int((folder / "oom_score_adj").read_text(encoding="ascii")),
-        limits={number: resource.prlimit(process.pid, number) for number in _LIMITS.values()},
+        limits=parse_limits((folder / "limits").read_text(encoding="ascii")),
         ignored=parse_signals(status["SigIgn"]),
         streams=(_stream(folder, 0), _stream(folder, 1), _stream(folder, 2)),
         capabilities=int(status["CapEff"], 16),
@@ -160,6 +176,26 @@ def parse_status(text: str) -> Mapping[str, str]:
     """Return the fields of a ``/proc/PID/status``."""
     pairs = (line.partition(":") for line in text.splitlines())
     return {name: value.strip() for name, _, value in pairs}
+
+
+def parse_limits(text: str) -> dict[int, tuple[int, int]]:
+    """Return soft and hard limits by number, of a ``/proc/PID/limits``.
+
+    prlimit(2) would want CAP_SYS_RESOURCE for another user's process, which the root of a
+    container lacks.
+    """
+    found = {}
+    for line in text.splitlines():
+        # The columns are as wide as this in all versions of the kernel.
+        number = _LIMITS.get(line[:26].strip())
+        if number is not None:
+            soft, hard = (_limit(value) for value in line[26:].split()[:2])
+            found[number] = (soft, hard)
+    return found
+
+
+def _limit(value: str) -> int:
+    return resource.RLIM_INFINITY if value == "unlimited" else int(value)
 
 
 def parse_signals(mask: str) -> tuple[int, ...]:

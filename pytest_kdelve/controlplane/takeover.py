@@ -5,7 +5,7 @@
     spec = running.find()
     takeover.check(spec, headless, functions)   # nothing is touched before this has passed
     takeover.stop(spec)
-    server = takeover.under_dlv(spec, headless)
+    server = takeover.under_dlv(spec, headless, log=log)
     …
     takeover.start_again(spec)
 
@@ -14,14 +14,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -31,12 +28,12 @@ import msgspec
 import psutil
 
 from pytest_kdelve.controlplane import apiserver, launching, refusals, running
-from pytest_kdelve.delve import Target, exec_
+from pytest_kdelve.delve import Server, attach
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import (
     BinaryError,
+    PortInUseError,
     ProcessError,
-    ProcessExitedError,
     ProcessTimeoutError,
     UsageError,
 )
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_kdelve.controlplane.running import ProcessSpec
-    from pytest_kdelve.delve import Headless, Server
+    from pytest_kdelve.delve import Headless
 
 #: Seconds until it has ended: requests in flight may take the default of ``--request-timeout``.
 _STOP_TIMEOUT = 75.0
@@ -80,33 +77,26 @@ def check(spec: ProcessSpec, headless: Headless, functions: Iterable[str]) -> No
     """
     refusals.check(spec)
     try:
-        with under_dlv(spec, headless) as server, server.connect() as client:
+        with (
+            under_dlv(spec, headless, log=headless.log) as server,
+            server.connect() as client,
+        ):
             check_debuggable(client, os.fsdecode(spec.exe), functions)
-    except (ProcessExitedError, ProcessTimeoutError) as error:
+    except PortInUseError:
+        raise
+    except ProcessError as error:
         message = f"process {spec.pid} was left as it is, since Delve cannot run its program"
         raise BinaryError(f"{message}: {error}") from error
 
 
 def losses(spec: ProcessSpec) -> tuple[str, ...]:
-    """Return what will not be as it was, under dlv or afterwards, each ready to print.
-
-    The environment under dlv also has PWD, and a name that was there twice once: Delve starts its
-    target with Go's os/exec.
-    """
-    found = []
-    program = os.fsencode(_program(spec))
-    if program != spec.argv[0]:
-        found.append(
-            f"under dlv its first argument is {os.fsdecode(program)}, not "
-            f"{os.fsdecode(spec.argv[0])}: Delve makes a path of it"
-        )
-    for name, stream in zip(("stdout", "stderr"), spec.streams[1:], strict=True):
-        if stream and not stream.startswith(b"/"):
-            found.append(
-                f"its {name} is {os.fsdecode(stream)}, whose other end nobody can hand over: "
-                "started again, it writes to /dev/null"
-            )
-    return tuple(found)
+    """Return what will not be as it was when it is started again, each ready to print."""
+    return tuple(
+        f"its {name} is {os.fsdecode(stream)}, whose other end cannot be handed over: started "
+        "again, it writes to /dev/null"
+        for name, stream in zip(("stdout", "stderr"), spec.streams[1:], strict=True)
+        if stream and not stream.startswith(b"/")
+    )
 
 
 def stop(spec: ProcessSpec, *, timeout: float | None = None) -> None:
@@ -134,20 +124,44 @@ def stop(spec: ProcessSpec, *, timeout: float | None = None) -> None:
 
 
 def under_dlv(
-    spec: ProcessSpec, headless: Headless, *, environment: Mapping[str, str] = _NOTHING
+    spec: ProcessSpec,
+    headless: Headless,
+    *,
+    log: Path,
+    environment: Mapping[str, str] = _NOTHING,
 ) -> Server:
-    """Run the same arguments under Delve, in the same folder, with the same environment and user.
+    """Run the same under Delve, which holds it at its first instruction, and ends it at its stop.
 
-    dlv itself becomes that user, since its target always is what it is. ``environment`` is added,
-    and so is what the attribution of hits needs, in GODEBUG. What it prints is in
-    ``headless.log``, between what dlv prints; ``headless.env`` is not used. Raises as ``exec_``.
+    argv, folder, user and all else is that of ``start_again``. Only ``environment`` is added, and
+    what the attribution of hits needs, in GODEBUG; and its outputs are appended to ``log``, which
+    is made with mode 0600. It is started apart, and dlv attaches to it: what dlv starts itself gets
+    another first argument and further variables, and is of dlv's own user, from whom alone dlv
+    would take connections then. Raises ``ProcessError``, or as ``delve.attach``.
     """
+    log.touch(mode=0o600)
+    output = os.fsencode(log.absolute())
     added = {**_ancestors(spec), **environment}
-    told = msgspec.structs.replace(spec, environ=_with(spec.environ, added))
-    with _written(told, headless.log.parent) as path:
-        wrapped = dataclasses.replace(headless, env=None, wrapper=(*_LAUNCHER, str(path)))
-        target = Target(args=[os.fsdecode(argument) for argument in spec.argv[1:]])
-        return exec_(wrapped, _program(spec), target=target)
+    told = msgspec.structs.replace(
+        spec, environ=_with(spec.environ, added), streams=(None, output, output)
+    )
+    pid = _launch(told, held=True).pid
+    with ExitStack() as kept:
+        kept.callback(_end, psutil.Process(pid))
+        # An attach that comes before the stop might take it for one of the target's own signals.
+        poll(lambda: _status(pid) == psutil.STATUS_STOPPED, timeout=_LAUNCH_TIMEOUT)
+        server = attach(headless, pid)
+        kept.callback(server.stop)
+        # dlv would let it go on.
+        kept.callback(_end, psutil.Process(pid))
+        return Server(server.process, server.address, pid, kept.pop_all())
+    raise AssertionError
+
+
+def _end(process: psutil.Process) -> None:
+    """Kill it: only what was started for the debugger, and may stand still, is ended in this way."""
+    with suppress(psutil.NoSuchProcess):
+        process.kill()
+    poll(lambda: not _is_alive(process.pid), timeout=_FREE_TIMEOUT)
 
 
 def start_again(spec: ProcessSpec, *, timeout: float = _LISTEN_TIMEOUT) -> StartedAgain:
@@ -176,10 +190,10 @@ def start_again(spec: ProcessSpec, *, timeout: float = _LISTEN_TIMEOUT) -> Start
     return started
 
 
-def _launch(spec: ProcessSpec) -> StartedAgain:
+def _launch(spec: ProcessSpec, *, held: bool = False) -> StartedAgain:
     try:
         done = subprocess.run(
-            [*_LAUNCHER, "/dev/stdin"],
+            [*_LAUNCHER, "held" if held else "running"],
             input=msgspec.json.encode(spec),
             capture_output=True,
             timeout=_LAUNCH_TIMEOUT,
@@ -228,10 +242,14 @@ def _by_hand(spec: ProcessSpec, message: str) -> str:
 
 
 def _is_alive(pid: int) -> bool:
+    return _status(pid) not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+
+
+def _status(pid: int) -> str:
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return psutil.Process(pid).status()
     except psutil.NoSuchProcess:
-        return False
+        return psutil.STATUS_DEAD
 
 
 def _ports(process: psutil.Process) -> set[int]:
@@ -277,23 +295,6 @@ def _stop_timeout(spec: ProcessSpec) -> float:
     return _STOP_TIMEOUT + sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _program(spec: ProcessSpec) -> Path:
-    """Return its path as its first argument has it, where that leads to its executable.
-
-    Delve makes a clean, absolute path of it, and that the first argument of its target.
-    """
-    exe = Path(os.fsdecode(spec.exe))
-    named = os.fsdecode(spec.argv[0])
-    if "/" not in named:
-        paths = [item[5:] for item in spec.environ if item.startswith(b"PATH=")]
-        named = shutil.which(named, path=os.fsdecode(paths[0])) or "" if paths else ""
-    path = Path(os.path.normpath(Path(os.fsdecode(spec.cwd), named)))
-    with suppress(OSError):
-        if path.samefile(exe):
-            return path
-    return exe
-
-
 def _ancestors(spec: ProcessSpec) -> Mapping[str, str]:
     name = "GODEBUG"
     has = [item for item in spec.environ if item.startswith(b"GODEBUG=")]
@@ -306,12 +307,3 @@ def _with(environ: tuple[bytes, ...], added: Mapping[str, str]) -> tuple[bytes, 
     names = {os.fsencode(name) for name in added}
     kept = [item for item in environ if item.partition(b"=")[0] not in names]
     return (*kept, *(os.fsencode(f"{name}={value}") for name, value in added.items()))
-
-
-@contextmanager
-def _written(spec: ProcessSpec, folder: Path) -> Iterator[Path]:
-    """Write it where only we can read it, for as long as it takes to start."""
-    with tempfile.NamedTemporaryFile(dir=folder, prefix="launch-", suffix=".json") as file:
-        file.write(msgspec.json.encode(spec))
-        file.flush()
-        yield Path(file.name)

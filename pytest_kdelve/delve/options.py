@@ -36,8 +36,7 @@ class Headless:
     ``log_output`` names components of Delve whose log is wanted, such as "rpc", which then is in
     ``log_dest``, emptied before, or by default in ``log``, too. ``env`` is its environment, and so
     that of what it starts; None is that of this process. ``flags`` are further ones of Delve's,
-    such as "--disable-aslr". ``wrapper`` is a command line that becomes the one behind it, such as
-    that of setpriv(1), so that dlv runs as another user.
+    such as "--disable-aslr".
     """
 
     dlv: Path
@@ -47,7 +46,6 @@ class Headless:
     log_output: Sequence[str] = ()
     log_dest: Path | None = None
     flags: Sequence[str] = ()
-    wrapper: Sequence[str] = ()
 
     def argv(self, way: str) -> list[str]:
         """Return the command line up to the target; empties the file ``log_dest``.
@@ -56,9 +54,8 @@ class Headless:
         ``BinaryError`` where there is no dlv.
         """
         check_list("flags", self.flags)
-        check_list("wrapper", self.wrapper)
         self._check_flags()
-        argv = [*self.wrapper, str(self._program()), way, "--headless", f"--listen={self.listen}"]
+        argv = [str(self._program()), way, "--headless", f"--listen={self.listen}"]
         argv += ["--api-version=2", "--accept-multiclient"]
         if self.log_output or self.log_dest:
             argv.append("--log")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,31 @@ def test_a_closed_stream_is_none(start: Start) -> None:
         process.stdout.readline()
         assert running.read(process.pid).streams[2] is None
         process.kill()
+
+
+LIMITS = """\
+Limit                     Soft Limit           Hard Limit           Units
+Max cpu time              unlimited            unlimited            seconds
+Max core file size        0                    unlimited            bytes
+Max open files            1024                 1048576              files
+Max file locks            unlimited            unlimited            locks
+Max nice priority         0                    0
+"""
+
+
+def test_limits_are_read() -> None:
+    assert running.parse_limits(LIMITS) == {
+        resource.RLIMIT_CPU: (resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+        resource.RLIMIT_CORE: (0, resource.RLIM_INFINITY),
+        resource.RLIMIT_NOFILE: (1024, 1048576),
+        resource.RLIMIT_NICE: (0, 0),
+    }
+
+
+def test_limits_are_those_of_the_kernel() -> None:
+    found = running.read(os.getpid()).limits
+    assert len(found) == len(running._LIMITS)
+    assert found == {number: resource.getrlimit(number) for number in found}
 
 
 def test_ignored_signals_are_read(start: Start) -> None:
