@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve import Headless
 
 #: Seconds until it has ended: requests in flight may take the default of ``--request-timeout``.
-_STOP_TIMEOUT = 75.0
+STOP_TIMEOUT = 75.0
 #: Seconds until it listens, on a slow and busy machine.
 _LISTEN_TIMEOUT = 120.0
 #: Seconds until the debugged one has let go of the port.
@@ -106,7 +106,7 @@ def stop(spec: ProcessSpec, *, timeout: float | None = None) -> None:
     ``timeout`` in seconds is by default what its ``--shutdown-delay-duration`` and its requests
     may take. Raises ``UsageError`` where it ended by itself before, and ``ProcessTimeoutError``.
     """
-    timeout = _stop_timeout(spec) if timeout is None else timeout
+    timeout = stop_timeout(spec) if timeout is None else timeout
     try:
         process = psutil.Process(spec.pid)
         if not spec.is_running():
@@ -140,9 +140,9 @@ def under_dlv(
     """
     log.touch(mode=0o600)
     output = os.fsencode(log.absolute())
-    added = {**_ancestors(spec), **environment}
+    added = {**ancestors(spec), **environment}
     told = msgspec.structs.replace(
-        spec, environ=_with(spec.environ, added), streams=(None, output, output)
+        spec, environ=with_variables(spec.environ, added), streams=(None, output, output)
     )
     pid = _launch(told, held=True).pid
     with ExitStack() as kept:
@@ -158,7 +158,7 @@ def under_dlv(
 
 
 def _end(process: psutil.Process) -> None:
-    """Kill it: only what was started for the debugger, and may stand still, is ended in this way."""
+    """Kill what was started for the debugger only, and may stand still."""
     with suppress(psutil.NoSuchProcess):
         process.kill()
     poll(lambda: not _is_alive(process.pid), timeout=_FREE_TIMEOUT)
@@ -175,12 +175,12 @@ def start_again(spec: ProcessSpec, *, timeout: float = _LISTEN_TIMEOUT) -> Start
     ``ProcessTimeoutError``; what was started then is left as it is.
     """
     _, port = running.address_of(spec.argv)
-    if not poll(lambda: not spec.is_running(), timeout=_stop_timeout(spec)):
-        if port in _ports(psutil.Process(spec.pid)):
+    if not poll(lambda: not spec.is_running(), timeout=stop_timeout(spec)):
+        if port in ports_of(psutil.Process(spec.pid)):
             return StartedAgain(spec.pid, ("it had never been stopped",))
         message = f"process {spec.pid} does not listen any more, but has not ended, either; when it"
         raise ProcessTimeoutError(f"{message} has, start it again: {spec.command}")
-    poll(lambda: not _listeners(port) or bool(_same(spec, port)), timeout=_FREE_TIMEOUT)
+    poll(lambda: not listeners_at(port) or bool(_same(spec, port)), timeout=_FREE_TIMEOUT)
     if others := _same(spec, port):
         return StartedAgain(others[0], ("somebody had started it again already",))
     log = _log(spec)
@@ -219,12 +219,12 @@ def _wait_until_it_listens(
     """Raise where it has ended, or listens nowhere in time."""
 
     def settled() -> bool:
-        return not _is_alive(pid) or port in _ports(psutil.Process(pid))
+        return not _is_alive(pid) or port in ports_of(psutil.Process(pid))
 
     def with_log(message: str) -> str:
         log, began = tail_of
         lines = tail(log, _LOG_LINES, begin=began) if log else "(not kept: it is no file)"
-        listeners = ", ".join(str(other or "?") for other in _listeners(port) - {pid})
+        listeners = ", ".join(str(other or "?") for other in listeners_at(port) - {pid})
         taken = f"\n  port {port} is taken by process {listeners}" if listeners else ""
         return f"{_by_hand(spec, message)}{taken}\n  last lines of its log:\n{lines}"
 
@@ -252,7 +252,7 @@ def _status(pid: int) -> str:
         return psutil.STATUS_DEAD
 
 
-def _ports(process: psutil.Process) -> set[int]:
+def ports_of(process: psutil.Process) -> set[int]:
     """Return where it listens."""
     try:
         return {port for port, _ in _listening(process.net_connections("tcp"))}
@@ -260,7 +260,7 @@ def _ports(process: psutil.Process) -> set[int]:
         return set()
 
 
-def _listeners(port: int) -> set[int | None]:
+def listeners_at(port: int) -> set[int | None]:
     """Return who listens at a port; None is another user's process that we may not see."""
     return {pid for at, pid in _listening(psutil.net_connections("tcp")) if at == port}
 
@@ -275,7 +275,7 @@ def _listening(connections: Iterable[Any]) -> Iterator[tuple[int, int | None]]:
 def _same(spec: ProcessSpec, port: int) -> list[int]:
     """Return processes that listen there with the same arguments, and with no debugger."""
     found = []
-    for pid in filter(None, _listeners(port)):
+    for pid in filter(None, listeners_at(port)):
         with suppress(FileNotFoundError, ProcessLookupError):
             cmdline = Path("/proc", str(pid), "cmdline").read_bytes()
             if cmdline == b"".join(item + b"\0" for item in spec.argv) and not running.tracer(pid):
@@ -289,20 +289,22 @@ def _log(spec: ProcessSpec) -> Path | None:
     return path if path.is_file() else None
 
 
-def _stop_timeout(spec: ProcessSpec) -> float:
+def stop_timeout(spec: ProcessSpec) -> float:
+    """Return the seconds that it may take to end gracefully."""
     delay = running.flags_of(spec.argv).get("shutdown-delay-duration", "")
     parts = re.findall(r"([0-9.]+)(h|ms|us|µs|ns|m|s)", delay)
-    return _STOP_TIMEOUT + sum(float(number) * _UNITS[unit] for number, unit in parts)
+    return STOP_TIMEOUT + sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _ancestors(spec: ProcessSpec) -> Mapping[str, str]:
+def ancestors(spec: ProcessSpec) -> Mapping[str, str]:
+    """Return GODEBUG as it has to be under Delve, with the settings that it has."""
     name = "GODEBUG"
     has = [item for item in spec.environ if item.startswith(b"GODEBUG=")]
     given = {name: os.fsdecode(has[0]).partition("=")[2]} if has else {}
     return {name: apiserver.environment(given)[name]}
 
 
-def _with(environ: tuple[bytes, ...], added: Mapping[str, str]) -> tuple[bytes, ...]:
+def with_variables(environ: tuple[bytes, ...], added: Mapping[str, str]) -> tuple[bytes, ...]:
     """Set variables; the first of a name is the one that Go takes, and the rest go with it."""
     names = {os.fsencode(name) for name in added}
     kept = [item for item in environ if item.partition(b"=")[0] not in names]

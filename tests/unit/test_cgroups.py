@@ -44,8 +44,10 @@ IN_CONTAINERS = {
         Container("cri-containerd 3f6a1c0b9d2e", UID),
     ),
     "a static pod": (
-        f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{HASH}.slice/"
-        f"cri-containerd-{ID}.scope",
+        (
+            f"/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{HASH}.slice/"
+            f"cri-containerd-{ID}.scope"
+        ),
         Container("cri-containerd 3f6a1c0b9d2e", HASH),
     ),
     "cgroupfs driver": (f"/kubepods/burstable/pod{UID}/{ID}", Container("3f6a1c0b9d2e", UID)),
@@ -59,8 +61,10 @@ IN_CONTAINERS = {
         Container("cri-containerd 3f6a1c0b9d2e", UID),
     ),
     "kind": (
-        "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
-        f"kubelet-kubepods-burstable-pod{HASH}.slice/cri-containerd-{ID}.scope",
+        (
+            "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-burstable.slice/"
+            f"kubelet-kubepods-burstable-pod{HASH}.slice/cri-containerd-{ID}.scope"
+        ),
         Container("cri-containerd 3f6a1c0b9d2e", HASH),
     ),
     "relative to our own namespace": (

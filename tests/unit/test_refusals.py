@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,6 @@ from pytest_kdelve.errors import BinaryError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from pytest_kdelve.controlplane.running import ProcessSpec
 
@@ -29,7 +29,7 @@ HASH = "5d0d0e1af2b3c4d5e6f708192a3b4c5d"
 def program(tmp_path: Path) -> Path:
     sleep = shutil.which("sleep")
     assert sleep
-    return shutil.copy(sleep, tmp_path / "program")
+    return Path(shutil.copy(sleep, tmp_path / "program"))
 
 
 @pytest.fixture
@@ -56,28 +56,40 @@ def test_what_is_in_the_same_surroundings_as_we_is_allowed(spec: ProcessSpec) ->
     [
         (
             f"0::/kubepods/burstable/pod{HASH}/{ID}",
-            f"is the container 3f6a1c0b9d2e of the pod {HASH}, which a kubelet starts again as "
-            "soon as it ends; move its manifest away (of a static pod: "
-            "/etc/kubernetes/manifests/kube-apiserver.yaml) and start the same command by hand; ",
+            (
+                f"is the container 3f6a1c0b9d2e of the pod {HASH}, which a kubelet starts again as "
+                "soon as it ends; move its manifest away (of a static pod: "
+                "/etc/kubernetes/manifests/kube-apiserver.yaml) and start the same command by hand"
+                "; "
+            ),
         ),
         (
             f"0::/system.slice/docker-{ID}.scope",
-            "is in the container docker 3f6a1c0b9d2e, and its runtime would take its end for the "
-            "container's; run pytest in that container; ",
+            (
+                "is in the container docker 3f6a1c0b9d2e, and its runtime would take its end "
+                "for the "
+                "container's; run pytest in that container; "
+            ),
         ),
         (
             "0::/system.slice/kube.service",
-            "is of the systemd unit kube.service, and systemd decides when that runs; `systemctl "
-            "stop kube.service`, start its command by hand, and `systemctl start kube.service` "
-            "afterwards, or put dlv into the unit by `systemctl edit kube.service` and use "
-            "--kdelve-connect=HOST:PORT; ",
+            (
+                "is of the systemd unit kube.service, and systemd decides when that runs; "
+                "`systemctl "
+                "stop kube.service`, start its command by hand, and `systemctl start kube.service` "
+                "afterwards, or put dlv into the unit by `systemctl edit kube.service` and use "
+                "--kdelve-connect=HOST:PORT; "
+            ),
         ),
         (
             "0::/user.slice/user-1000.slice/user@1000.service/app.slice/kube.service",
-            "is of the systemd unit kube.service, and systemd decides when that runs; `systemctl "
-            "--user stop kube.service`, start its command by hand, and `systemctl --user start "
-            "kube.service` afterwards, or put dlv into the unit by `systemctl --user edit "
-            "kube.service` and use --kdelve-connect=HOST:PORT; ",
+            (
+                "is of the systemd unit kube.service, and systemd decides when that runs; "
+                "`systemctl "
+                "--user stop kube.service`, start its command by hand, and `systemctl --user start "
+                "kube.service` afterwards, or put dlv into the unit by `systemctl --user edit "
+                "kube.service` and use --kdelve-connect=HOST:PORT; "
+            ),
         ),
     ],
 )
@@ -157,7 +169,7 @@ def test_a_working_directory_that_was_removed_is_refused(
     process: subprocess.Popen[bytes], tmp_path: Path
 ) -> None:
     (tmp_path / "folder").rmdir()
-    with pytest.raises(UsageError, match="working directory of process .* was removed"):
+    with pytest.raises(UsageError, match=r"working directory of process .* was removed"):
         refusals.check(running.read(process.pid))
 
 

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import psutil
@@ -17,10 +18,10 @@ import pytest
 from pytest_kdelve.controlplane import running
 from pytest_kdelve.controlplane.running import ProcessSpec
 from pytest_kdelve.errors import UsageError
+from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -45,9 +46,9 @@ def start() -> Iterator[Start]:
     """Start an interpreter with arguments that waits, and end it afterwards."""
     with ExitStack() as stack:
 
-        def it(*arguments: bytes, program: str = sys.executable, **options: object) -> object:
-            argv = [os.fsencode(program), b"-c", WAIT, *arguments]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        def it(*arguments: bytes, **options: Any) -> subprocess.Popen[bytes]:
+            argv = [os.fsencode(sys.executable), b"-c", WAIT, *arguments]
+            pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
             process = stack.enter_context(subprocess.Popen(argv, **{**pipes, **options}))
             stack.callback(process.kill)
             assert process.stdout
@@ -80,7 +81,7 @@ def test_a_spec_survives_json(start: Start) -> None:
     assert msgspec.json.decode(msgspec.json.encode(spec), type=ProcessSpec) == spec
 
 
-def test_a_closed_stream_is_none(start: Start) -> None:
+def test_a_closed_stream_is_none() -> None:
     script = 'exec "$0" "$@" 2>&-'
     argv = ["/bin/sh", "-c", script, sys.executable, "-c", WAIT.decode()]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
@@ -111,11 +112,11 @@ def test_limits_are_read() -> None:
 
 def test_limits_are_those_of_the_kernel() -> None:
     found = running.read(os.getpid()).limits
-    assert len(found) == len(running._LIMITS)
+    assert len(found) == 15
     assert found == {number: resource.getrlimit(number) for number in found}
 
 
-def test_ignored_signals_are_read(start: Start) -> None:
+def test_ignored_signals_are_read() -> None:
     assert running.parse_signals("0000000000000000") == ()
     assert running.parse_signals("8000000000004001") == (1, 15, 64)
 
@@ -195,10 +196,13 @@ class TestFind:
         """A program with the executable's name; one that is copied is told by it alone."""
         shell = shutil.which("sleep")
         assert shell
-        return shutil.copy(shell, tmp_path / "kube-apiserver")
+        return str(shutil.copy(shell, tmp_path / "kube-apiserver"))
 
     def run(self, known: list[subprocess.Popen[bytes]], *argv: str, program: str) -> int:
         known.append(subprocess.Popen(argv, executable=program))
+        cmdline = Path("/proc", str(known[-1].pid), "cmdline")
+        # It has none in the middle of the exec.
+        assert poll(lambda: bool(cmdline.read_bytes()), timeout=20)
         return known[-1].pid
 
     @pytest.fixture(autouse=True)
