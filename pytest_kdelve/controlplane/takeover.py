@@ -154,7 +154,6 @@ def under_dlv(
         # dlv would let it go on.
         kept.callback(_end, psutil.Process(pid))
         return Server(server.process, server.address, pid, kept.pop_all())
-    raise AssertionError
 
 
 def _end(process: psutil.Process) -> None:

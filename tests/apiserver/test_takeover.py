@@ -70,7 +70,7 @@ class Original:
         self.log = folder / "kube-apiserver.log"
 
     def start(self, user: int, stack: ExitStack) -> subprocess.Popen[bytes]:
-        argv = [self.program, *self.arguments]
+        argv = [str(self.program), *self.arguments]
         environ = {**os.environb, b"TWO WORDS": b"a\nb", b"BYTES": b"\xff\xfe", b"EMPTY": b""}
         with self.log.open("ab") as log:
             process = subprocess.Popen(
@@ -89,7 +89,7 @@ class Original:
 def original(kdelve_binaries: build.Binaries) -> Iterator[Original]:
     with ExitStack() as stack:
         # pytest's own folders are closed for other users.
-        folder = Path(tempfile.mkdtemp(prefix="take-", dir="/tmp"))  # noqa: S108 - mkdtemp is safe
+        folder = Path(tempfile.mkdtemp(prefix="take-", dir="/tmp"))
         stack.callback(shutil.rmtree, folder)
         yield Original(kdelve_binaries, folder, stack)
 

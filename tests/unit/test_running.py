@@ -279,3 +279,14 @@ def test_the_address_is_that_of_the_arguments(
 def test_a_port_that_is_no_number_is_refused() -> None:
     with pytest.raises(UsageError, match="--secure-port=https is no port"):
         running.address_of([b"kube-apiserver", b"--secure-port=https"])
+
+
+def test_a_guardian_can_put_it_back_without_pytest_and_kubernetes() -> None:
+    """It is started for each run, and has to be quick."""
+    program = "import sys; from pytest_kdelve.controlplane import takeover; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
+    )
+    imported = set(done.stdout.split())
+    assert "psutil" in imported
+    assert imported.isdisjoint({"_pytest", "kubernetes", "pytest", "requests", "cryptography"})
