@@ -119,19 +119,19 @@ def check_files(spec: ProcessSpec) -> None:
     exe = Path(os.fsdecode(spec.exe))
     try:
         is_same = exe.samefile(f"/proc/{spec.pid}/exe")
-    except FileNotFoundError:
+    except OSError:
         is_same = False
     if not is_same:
         path = os.fsdecode(spec.exe.removesuffix(b" (deleted)"))
         raise BinaryError(
             f"the executable of process {spec.pid}, {path}, was removed or replaced since it "
-            "started, so the same one cannot be started again; restart it with the file that is "
-            "there now"
+            "started, or cannot be reached by this user, so the same one cannot be started again; "
+            "restart it with the file that is there now"
         )
-    if not Path(os.fsdecode(spec.cwd)).is_dir():
+    if not os.access(spec.cwd, os.X_OK):
         raise UsageError(
-            f"the working directory of process {spec.pid} was removed: {os.fsdecode(spec.cwd)}; "
-            "restart it in one that exists"
+            f"the working directory of process {spec.pid} was removed, or cannot be reached by this "
+            f"user: {os.fsdecode(spec.cwd)}; restart it in one that exists"
         )
 
 

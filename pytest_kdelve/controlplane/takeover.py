@@ -67,18 +67,25 @@ class StartedAgain:
     notes: tuple[str, ...] = ()
 
 
-def check(spec: ProcessSpec, headless: Headless, functions: Iterable[str]) -> None:
+def check(
+    spec: ProcessSpec,
+    headless: Headless,
+    functions: Iterable[str],
+    *,
+    environment: Mapping[str, str] = _NOTHING,
+) -> None:
     """Prove that it may be stopped, and that Delve can run it, without touching it.
 
     A second one is started in the same way as ``under_dlv`` does it, stands at its first
-    instruction, and is ended there. ``functions`` are those of ``check_debuggable``. Raises
-    ``UsageError`` for what must be left alone, ``BinaryError`` for a program that Delve cannot
-    debug, and ``PortInUseError`` where dlv cannot listen.
+    instruction, and is ended there. ``functions`` are those of ``check_debuggable``, and
+    ``environment`` is that of ``under_dlv``. Raises ``UsageError`` for what must be left alone,
+    ``BinaryError`` for a program that Delve cannot debug, and ``PortInUseError`` where dlv cannot
+    listen.
     """
     refusals.check(spec)
     try:
         with (
-            under_dlv(spec, headless, log=headless.log) as server,
+            under_dlv(spec, headless, log=headless.log, environment=environment) as server,
             server.connect() as client,
         ):
             check_debuggable(client, os.fsdecode(spec.exe), functions)
@@ -222,7 +229,7 @@ def _wait_until_it_listens(
 
     def with_log(message: str) -> str:
         log, began = tail_of
-        lines = tail(log, _LOG_LINES, begin=began) if log else "(not kept: it is no file)"
+        lines = tail(log, _LOG_LINES, begin=began) if log else "(it is no file that can be read)"
         listeners = ", ".join(str(other or "?") for other in listeners_at(port) - {pid})
         taken = f"\n  port {port} is taken by process {listeners}" if listeners else ""
         return f"{_by_hand(spec, message)}{taken}\n  last lines of its log:\n{lines}"
@@ -283,9 +290,11 @@ def _same(spec: ProcessSpec, port: int) -> list[int]:
 
 
 def _log(spec: ProcessSpec) -> Path | None:
-    """Return the file of its stderr."""
-    path = Path(os.fsdecode(spec.streams[2] or b"/dev/null"))
-    return path if path.is_file() else None
+    """Return the file of its stderr, if we may read it: a shell may have opened it as root."""
+    path = Path(os.fsdecode(spec.streams[2] or b""))
+    with suppress(OSError):
+        return path if path.is_file() and os.access(path, os.R_OK) else None
+    return None
 
 
 def stop_timeout(spec: ProcessSpec) -> float:

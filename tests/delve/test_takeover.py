@@ -207,6 +207,20 @@ class TestStartAgain:
         assert str(reachable / "removed") in errors
         assert running.read(started.pid).streams[1:] == (b"/dev/null", b"/dev/null")
 
+    @ROOT
+    def test_a_log_that_only_root_reaches(self, serve: Serve, tmp_path: Path) -> None:
+        """A shell of root has opened it; it is opened as root again, and not as the user."""
+        with (tmp_path / "log").open("ab") as log:
+            process = serve(stdout=log, stderr=log, user=NOBODY, group=NOBODY)
+        spec = running.read(process.pid)
+        stop(spec, process)
+        started = takeover.start_again(spec)
+        assert started.notes == ()
+        assert poll(
+            lambda: (tmp_path / "log").read_text(encoding="utf-8").count("serving") == 2,
+            timeout=LONG,
+        )
+
     def test_a_terminal_is_used_again_but_not_taken(self, serve: Serve) -> None:
         ours, theirs = os.openpty()
         try:
