@@ -130,8 +130,8 @@ def check_files(spec: ProcessSpec) -> None:
         )
     if not os.access(spec.cwd, os.X_OK):
         raise UsageError(
-            f"the working directory of process {spec.pid} was removed, or cannot be reached by this "
-            f"user: {os.fsdecode(spec.cwd)}; restart it in one that exists"
+            f"the working directory of process {spec.pid} was removed, or cannot be reached by "
+            f"this user: {os.fsdecode(spec.cwd)}; restart it in one that exists"
         )
 
 

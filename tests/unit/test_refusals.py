@@ -14,6 +14,7 @@ import pytest
 
 from pytest_kdelve.controlplane import refusals, running
 from pytest_kdelve.errors import BinaryError, UsageError
+from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,9 @@ def process(program: Path, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     folder = tmp_path / "folder"
     folder.mkdir()
     with subprocess.Popen([program, "60"], cwd=folder) as process:
+        # It has no command line in the middle of the exec.
+        cmdline = Path("/proc", str(process.pid), "cmdline")
+        assert poll(lambda: bool(cmdline.read_bytes()), timeout=20)
         yield process
         process.kill()
 
