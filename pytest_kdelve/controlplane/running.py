@@ -50,16 +50,18 @@ _LIMITS = {
 class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A process as it was found, to the byte; it survives JSON, where bytes are base64.
 
-    ``environ`` is what it was started with, as ``NAME=value`` items. ``uids`` and ``gids`` are
-    real, effective and saved. ``limits`` are soft and hard limits by number; the soft one of open
-    files is as high as the hard one in a Go program, which raises it itself at its start.
-    ``ignored`` are the signals that it ignores. ``streams`` are what its stdin, stdout and stderr
-    are: a path, ``pipe:[…]`` or ``socket:[…]``, a path with `` (deleted)``, or None for a closed
-    one. ``capabilities`` are the effective ones, as in ``CapEff`` of its status.
+    ``start_ticks`` tells it from others of the same pid: when it started, in the kernel's ticks
+    since the boot; a time of day changes with the clock. ``environ`` is what it was started with,
+    as ``NAME=value`` items. ``uids`` and ``gids`` are real, effective and saved. ``limits`` are
+    soft and hard limits by number; the soft one of open files is as high as the hard one in a Go
+    program, which raises it itself at its start. ``ignored`` are the signals that it ignores.
+    ``streams`` are what its stdin, stdout and stderr are: a path, ``pipe:[…]`` or ``socket:[…]``, a
+    path with `` (deleted)``, or None for a closed one. ``capabilities`` are the effective ones, as
+    in ``CapEff`` of its status.
     """
 
     pid: int
-    create_time: float
+    start_ticks: int
     exe: bytes
     argv: tuple[bytes, ...]
     environ: tuple[bytes, ...]
@@ -78,10 +80,9 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     def is_running(self) -> bool:
         """Whether this very process has not ended; another one of the same pid is not it."""
         try:
-            process = psutil.Process(self.pid)
-            is_same = process.create_time() == self.create_time
-            return is_same and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
+            is_same = _start_ticks(self.pid) == self.start_ticks
+            return is_same and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
+        except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
             return False
 
     @property
@@ -143,7 +144,7 @@ def _read(process: psutil.Process) -> ProcessSpec:
     group, effective_group, saved_group, _ = map(int, status["Gid"].split())
     return ProcessSpec(
         pid=process.pid,
-        create_time=process.create_time(),
+        start_ticks=_start_ticks(process.pid),
         exe=_link(folder / "exe"),
         argv=parse_arguments((folder / "cmdline").read_bytes(), pid=process.pid),
         environ=_items((folder / "environ").read_bytes()),
@@ -159,6 +160,12 @@ def _read(process: psutil.Process) -> ProcessSpec:
         streams=(_stream(folder, 0), _stream(folder, 1), _stream(folder, 2)),
         capabilities=int(status["CapEff"], 16),
     )
+
+
+def _start_ticks(pid: int) -> int:
+    stat = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    # The name in the second field may have anything in it, a ")" too.
+    return int(stat.rpartition(")")[2].split()[19])
 
 
 def _link(path: Path) -> bytes:

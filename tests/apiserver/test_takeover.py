@@ -142,6 +142,6 @@ def test_it_is_debugged_as_it_was_and_put_back(
         assert Path(f"/proc/{started.pid}/cmdline").read_bytes() == cmdline
         assert Path(f"/proc/{started.pid}/environ").read_bytes() == environ
         again = running.read(started.pid)
-        same = {"pid": 0, "create_time": 0}
+        same = {"pid": 0, "start_ticks": 0}
         assert msgspec.structs.replace(again, **same) == msgspec.structs.replace(spec, **same)
         assert poll(original.is_ready, timeout=READY)

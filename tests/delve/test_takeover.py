@@ -127,7 +127,7 @@ def through_json(spec: ProcessSpec) -> ProcessSpec:
 
 def lasting(spec: ProcessSpec) -> ProcessSpec:
     """Return what must be the same in the original and in the one that was started again."""
-    return msgspec.structs.replace(spec, pid=0, create_time=0)
+    return msgspec.structs.replace(spec, pid=0, start_ticks=0)
 
 
 def of_kernel(pid: int, name: str) -> bytes:
@@ -355,7 +355,7 @@ class TestUnderDelve:
         log, marks = tmp_path / "log", {"KDELVE_RUN": "a run"}
         server = keep(takeover.under_dlv(spec, headless(), log=log, environment=marks))
         debugged = running.read(server.target_pid)
-        mask = {"pid": 0, "create_time": 0, "environ": (), "streams": (None,) * 3}
+        mask = {"pid": 0, "start_ticks": 0, "environ": (), "streams": (None,) * 3}
         assert msgspec.structs.replace(debugged, **mask) == msgspec.structs.replace(spec, **mask)
         added = (b"GODEBUG=tracebackancestors=8", b"KDELVE_RUN=a run")
         assert debugged.environ == (*spec.environ, *added)
