@@ -22,12 +22,12 @@ _ANCESTORS_KEPT = 8
 #: A paused server must find its requests alive; the default of a minute is over soon.
 _REQUEST_TIMEOUT = "24h"
 #: Of the program itself and of a module that it uses: -gcflags without ``all=`` leaves the latter.
-_SAMPLE_FUNCTIONS = ("main.main", "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun")
+SAMPLE_FUNCTIONS = ("main.main", "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun")
 
 
 def check_debuggable(client: Client, program: str) -> None:
     """Raise ``BinaryError`` for a kube-apiserver whose lines and locals Delve cannot tell."""
-    binary.check_debuggable(client, program, _SAMPLE_FUNCTIONS)
+    binary.check_debuggable(client, program, SAMPLE_FUNCTIONS)
 
 
 def arguments(

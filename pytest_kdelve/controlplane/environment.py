@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.delve import Address, Client
 
-Mode = Literal["started", "attach", "connect", "reuse"]
+Mode = Literal["started", "takeover", "attach", "connect", "reuse"]
 _READY_TIMEOUT = 120.0
 
 
@@ -43,7 +43,8 @@ class Environment(Lifecycle):
     After ``start`` the apiserver stands still: at its first instruction, so that breakpoints in
     its start-up code can be set, or, with ``is_running_before``, where it was. It is for the caller
     to continue it, and then to ``wait_ready``. ``argv`` is its command line, and ``log`` the file
-    that it writes its log to; either is empty where that is not known, as ``pid`` is 0.
+    that it writes its log to; either is empty where that is not known, as ``pid`` is 0. ``notes``
+    are what its user should know at the end.
     """
 
     mode: Mode
@@ -55,6 +56,7 @@ class Environment(Lifecycle):
         self.argv: tuple[str, ...] = ()
         self.log: Path | None = None
         self.pid = 0
+        self.notes: tuple[str, ...] = ()
         self.address: Address
         self.access: Access
         self.directory: Path

@@ -14,6 +14,7 @@ import msgspec
 import platformdirs
 from filelock import FileLock
 
+from pytest_kdelve.controlplane.running import ProcessSpec
 from pytest_kdelve.errors import ProcessError, UsageError
 
 if TYPE_CHECKING:
@@ -52,8 +53,14 @@ class RemoveObjects(msgspec.Struct, frozen=True, tag=True):
     name: str
 
 
+class StartAgain(msgspec.Struct, frozen=True, tag=True):
+    """Start a process as it was."""
+
+    spec: ProcessSpec
+
+
 #: ``undo.perform`` has a case for each.
-Undo = RemoveFolder | KillMarked | Detach | RemoveObjects
+Undo = RemoveFolder | KillMarked | Detach | RemoveObjects | StartAgain
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from pytest_kdelve.controlplane.journal import (
     KillMarked,
     RemoveFolder,
     RemoveObjects,
+    StartAgain,
     Undo,
 )
 from pytest_kdelve.delve import Address, Session, connect
@@ -49,6 +50,10 @@ def perform(undo: Undo, run: str) -> None:
             from pytest_kdelve.controlplane import accounts  # noqa: PLC0415
 
             accounts.remove(undo.kubeconfig, undo.name)
+        case StartAgain():
+            from pytest_kdelve.controlplane import takeover  # noqa: PLC0415 - as long
+
+            takeover.start_again(undo.spec)
         case _:
             assert_never(undo)
 

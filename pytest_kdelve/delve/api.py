@@ -8,7 +8,7 @@ fields between releases and Go encodes an empty list as ``null``.
 from __future__ import annotations
 
 import enum
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
+from datetime import datetime
 from typing import Any
 
 import msgspec

@@ -155,6 +155,11 @@ class Debugged(Lifecycle):
         return self._environment.mode
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know at the end."""
+        return self._environment.notes
+
+    @property
     def url(self) -> str:
         """``https://HOST:PORT``."""
         return self._environment.url

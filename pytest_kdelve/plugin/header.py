@@ -36,6 +36,7 @@ def note(config: pytest.Config, debugged: Debugged) -> None:
         f"Delve {debugged.delve_version}, mode {debugged.mode}, dlv at {debugged.address}, "
         f"pid of kube-apiserver {debugged.pid or 'not known'}"
     )
+    config.stash[RAN].extend(debugged.notes)
 
 
 def note_kept(config: pytest.Config, kept: Kept) -> None:
@@ -80,8 +81,10 @@ def _planned(settings: Settings) -> str:
         f"mode {settings.mode}",
         f"dlv at {_address(settings.listen)}",
     ]
-    if settings.attach:
-        parts.append(f"pid of kube-apiserver {settings.attach}")
+    if pid := settings.takeover or settings.attach:
+        parts.append(f"pid of kube-apiserver {pid}")
+    elif settings.takeover is not None:
+        parts.append("of the only kube-apiserver that runs")
     else:
         parts.insert(0, _kubernetes(settings, kept.get("kube-apiserver", ())))
     return ", ".join(parts)

@@ -13,6 +13,7 @@ from pytest_kdelve.controlplane import build, kept
 from pytest_kdelve.controlplane.access import find_kubeconfig
 from pytest_kdelve.controlplane.existing import Attached, Connected
 from pytest_kdelve.controlplane.progress import Progress, for_stream
+from pytest_kdelve.controlplane.takenover import TakenOver
 from pytest_kdelve.errors import UsageError
 from pytest_kdelve.plugin import workers
 from pytest_kdelve.plugin.state import SETTINGS
@@ -46,12 +47,15 @@ def environment(config: pytest.Config, wanted: kept.Wanted) -> Environment:
         return Connected(settings.connect, kubeconfig=_kubeconfig(settings))
     cache = build.cache_folder()
     with _progress(config) as progress:
-        if settings.attach:
-            kubeconfig = _kubeconfig(settings)
+        if settings.attach or settings.takeover is not None:
+            kubeconfig, listen = _kubeconfig(settings), settings.listen
             dlv = build.ensure_delve(
                 settings.kubernetes, cache=cache, progress=progress, given=settings.given
             )
-            return Attached(settings.attach, dlv=dlv, listen=settings.listen, kubeconfig=kubeconfig)
+            if settings.attach:
+                return Attached(settings.attach, dlv=dlv, listen=listen, kubeconfig=kubeconfig)
+            pid = settings.takeover or None
+            return TakenOver(pid, dlv=dlv, listen=listen, kubeconfig=kubeconfig)
         if not settings.reuse:
             return kept.new(wanted, cache=cache, progress=progress)
         found = _usable(config, wanted)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _DEFAULT_TIMEOUT = "2"
 Keep = Literal["never", "on-failure", "always"]
+#: Says in --kdelve-takeover that there is one kube-apiserver.
+_ONLY = "auto"
 #: Option and what it gives instead of a built binary.
 _BINARIES = {"apiserver": "kube-apiserver", "dlv": "dlv", "etcd": "etcd"}
 _HELP = {
@@ -39,6 +41,7 @@ _HELP = {
 }
 #: What a way to an apiserver leaves no room for.
 _UNUSED = {
+    "takeover": ("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
     "attach": ("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
     "connect": (
         *("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
@@ -63,8 +66,8 @@ _METAVARS = {
 class Settings:
     """What the user asked for; ``given`` maps a binary's name to its path, ``timeout`` is in s.
 
-    ``attach`` is a process id. ``kubeconfig`` is as in KUBECONFIG, and empty where it is to be
-    found.
+    ``takeover`` and ``attach`` are process ids; the former is 0 where it is to be found.
+    ``kubeconfig`` is as in KUBECONFIG, and empty where it is to be found.
     """
 
     listen: Address
@@ -72,6 +75,7 @@ class Settings:
     given: Mapping[str, Path]
     apiserver_args: tuple[str, ...]
     timeout: float
+    takeover: int | None
     attach: int | None
     connect: Address | None
     kubeconfig: str
@@ -83,6 +87,8 @@ class Settings:
         """How an apiserver comes to be debugged."""
         if self.attach is not None:
             return "attach"
+        if self.takeover is not None:
+            return "takeover"
         if self.connect is not None:
             return "connect"
         return "reuse" if self.reuse else "started"
@@ -94,6 +100,12 @@ def add(parser: pytest.Parser) -> None:
     for name, text in _HELP.items():
         group.addoption(f"--kdelve-{name}", metavar=_METAVARS[name], help=text)
         parser.addini(f"kdelve_{name}", f"{text}; as --kdelve-{name}")
+    text = (
+        "stop a running kube-apiserver, run the same argv under dlv, and put the original back at "
+        f"the end; without PID, or with {_ONLY!r}, the only one"
+    )
+    group.addoption("--kdelve-takeover", nargs="?", const=_ONLY, metavar="PID", help=text)
+    parser.addini("kdelve_takeover", f"{text}; as --kdelve-takeover")
     text = "use the environment that `kdelve up` or an earlier run keeps, or start one that stays"
     group.addoption("--kdelve-reuse", action="store_true", help=text)
     parser.addini("kdelve_reuse", f"{text}; as --kdelve-reuse", type="bool", default=False)
@@ -112,7 +124,8 @@ def read(config: pytest.Config) -> Settings:
             config.getoption("kdelve_apiserver_arg") or config.getini("kdelve_apiserver_arg")
         ),
         timeout=_timeout(config),
-        attach=_pid(config),
+        takeover=_takeover(config),
+        attach=_pid(config, "attach"),
         connect=_connect(config),
         kubeconfig=_kubeconfig(config),
         keep=_keep(config),
@@ -136,7 +149,7 @@ def _check_together(config: pytest.Config, settings: Settings) -> None:
     if not ways and config.getoption("kdelve_kubeconfig"):
         raise UsageError(
             "--kdelve-kubeconfig is for an apiserver that was not started here: give "
-            "--kdelve-attach or --kdelve-connect, too"
+            "--kdelve-takeover, --kdelve-attach or --kdelve-connect, too"
         )
 
 
@@ -170,10 +183,19 @@ def _keep(config: pytest.Config) -> Keep:
     raise UsageError(f"--kdelve-keep: {text!r}; it is {', '.join(get_args(Keep))}")
 
 
-def _pid(config: pytest.Config) -> int | None:
-    text = _value(config, "attach")
+def _takeover(config: pytest.Config) -> int | None:
+    if _value(config, "takeover") == _ONLY:
+        return 0
+    try:
+        return _pid(config, "takeover")
+    except UsageError as error:
+        raise UsageError(f"{error}; without one, write --kdelve-takeover={_ONLY}") from error
+
+
+def _pid(config: pytest.Config, name: str) -> int | None:
+    text = _value(config, name)
     if text and not (text.isascii() and text.isdigit() and int(text)):
-        raise UsageError(f"--kdelve-attach: {text!r} is no process id")
+        raise UsageError(f"--kdelve-{name}: {text!r} is no process id")
     return int(text) if text else None
 
 

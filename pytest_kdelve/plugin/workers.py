@@ -41,7 +41,7 @@ def check(config: pytest.Config, settings: Settings) -> None:
             f"--kdelve-listen={settings.listen}: {count} workers take the ports from there to "
             f"{last}, but {_LARGEST_PORT} is the last one; give a lower one"
         )
-    if count > 1 and settings.mode in {"attach", "connect"}:
+    if count > 1 and settings.mode in {"takeover", "attach", "connect"}:
         raise UsageError(
             f"--kdelve-{settings.mode} has one kube-apiserver, which {count} workers cannot share: "
             "each of them would stop it for the others; run without -n"

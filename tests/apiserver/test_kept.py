@@ -144,7 +144,7 @@ def test_a_run_leaves_its_environment(keeping: Runner, when: str) -> None:
 
 def test_workers_have_one_each(keeping: Runner) -> None:
     """Of all of them the summary tells, and each takes its own port."""
-    port = 12345
+    port = 12400
     arguments = ["-n2", "--dist=each", f"--kdelve-listen=:{port}", "--kdelve-reuse", "-k", "get"]
     for _ in range(2):
         result = run(keeping, *arguments)

@@ -23,6 +23,8 @@ from pytest_kdelve.controlplane import (
     running,
     takeover,
 )
+from pytest_kdelve.controlplane.access import Access
+from pytest_kdelve.controlplane.environment import answers_ok
 from pytest_kdelve.controlplane.running import ProcessSpec
 from pytest_kdelve.delve import Headless, Session
 from pytest_kdelve.errors import DelveTimeoutError
@@ -81,8 +83,9 @@ class Original:
         return process
 
     def is_ready(self) -> bool:
-        with self.certificates.admin_session() as session:
-            return etcd.answers_ok(session, f"https://127.0.0.1:{self.port}/readyz")
+        access = Access.by_certificate(f"https://127.0.0.1:{self.port}", self.certificates)
+        with access.session() as session:
+            return answers_ok(session, f"{access.url}/readyz")
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def test_what_cannot_work_is_a_usage_error(
             ["kubeconfig=a"],
             (
                 "--kdelve-kubeconfig is for an apiserver that was not started here: give "
-                "--kdelve-attach or --kdelve-connect, too"
+                "--kdelve-takeover, --kdelve-attach or --kdelve-connect, too"
             ),
         ),
     ],

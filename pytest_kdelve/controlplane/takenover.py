@@ -1,0 +1,58 @@
+"""A kube-apiserver that ran already, and runs under Delve for as long as the tests last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_kdelve.controlplane import apiserver, running, takeover
+from pytest_kdelve.controlplane.existing import Existing
+from pytest_kdelve.controlplane.journal import KillMarked, StartAgain
+from pytest_kdelve.delve import Headless
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_kdelve.delve import Address, Client, Server
+
+
+class TakenOver(Existing):
+    """A kube-apiserver that is stopped, run with the same argv under Delve, and put back.
+
+    ``pid`` is None for the only one that runs. The guardian puts the original back, at the end or
+    as soon as this process is gone.
+    """
+
+    mode = "takeover"
+    is_running_before = False
+
+    def __init__(self, pid: int | None, *, dlv: Path, listen: Address, kubeconfig: str) -> None:
+        super().__init__(kubeconfig)
+        self._original = pid
+        self._dlv = dlv
+        self._listen = listen
+        self._server: Server
+
+    def _debug(self) -> None:
+        spec = running.find(self._original)
+        mark = self._guardian.environment
+        headless = Headless(
+            dlv=self._dlv,
+            log=self.directory / "dlv.log",
+            listen=self._listen,
+            env=self._variables,
+        )
+        takeover.check(spec, headless, apiserver.SAMPLE_FUNCTIONS, environment=mark)
+        self.notes += takeover.losses(spec)
+        self._guardian.entrust(StartAgain(spec))
+        # Once more, since it comes before the original is started again.
+        self._resources.enter_context(self._guardian.undoing(KillMarked()))
+        takeover.stop(spec)
+        self._server = takeover.under_dlv(
+            spec, headless, log=self.directory / "kube-apiserver.log", environment=mark
+        )
+        self._resources.callback(self._server.stop)
+        self.address, self.pid = self._server.address, self._server.target_pid
+
+    def connect(self) -> Client:
+        """Open one more connection to Delve."""
+        return self._server.connect()
