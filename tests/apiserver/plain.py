@@ -25,6 +25,7 @@ class Plain:
     """``kubeconfig`` is the administrator's."""
 
     access: Access
+    etcd: ChildProcess
     process: ChildProcess
     kubeconfig: Path
 
@@ -65,7 +66,7 @@ def running(
                     process.wait_until(
                         lambda: answers_ok(session, url), what=f"GET {url}", timeout=READY
                     )
-                yield Plain(access, process, config)
+                yield Plain(access, store, process, config)
             finally:
                 process.stop()
         finally:
