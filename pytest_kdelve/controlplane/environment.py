@@ -16,7 +16,7 @@ from pytest_kdelve.controlplane.guardian import Guardian
 from pytest_kdelve.controlplane.journal import KillMarked, RemoveFolder
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.undo import kill_marked, remove_folder
-from pytest_kdelve.delve import Session, api
+from pytest_kdelve.delve import Session, api, own
 from pytest_kdelve.delve.stops import Stop
 from pytest_kdelve.errors import (
     DelveError,
@@ -162,6 +162,8 @@ class RunningBefore(Environment):
         try:
             if not isinstance(session.status, Stop):
                 session.halt()
+            # Of an earlier run that was killed.
+            own.clear(session.client)
             return session.client.process_pid()
         finally:
             session.close()

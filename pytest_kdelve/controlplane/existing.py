@@ -13,7 +13,7 @@ from pytest_kdelve.controlplane import accounts
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
 from pytest_kdelve.controlplane.environment import RunningBefore
-from pytest_kdelve.controlplane.journal import Detach, RemoveObjects
+from pytest_kdelve.controlplane.journal import ClearBreakpoints, Detach, RemoveObjects
 from pytest_kdelve.delve import Headless, attach, connect
 from pytest_kdelve.errors import UsageError
 from pytest_kdelve.process import poll
@@ -117,6 +117,8 @@ class Connected(Existing):
                 "--accept-multiclient: it would end with our connection, and its target with it; "
                 "start it with that flag"
             )
+        leave = ClearBreakpoints(host=self.address.host, port=self.address.port)
+        self._resources.enter_context(self._guardian.undoing(leave))
         pid = self._halt()
         # On another machine it says nothing to us.
         self.pid = pid if process else 0

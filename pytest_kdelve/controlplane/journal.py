@@ -43,6 +43,13 @@ class Detach(msgspec.Struct, frozen=True, tag=True):
     port: int
 
 
+class ClearBreakpoints(msgspec.Struct, frozen=True, tag=True):
+    """Let the target of somebody else's Delve go on without this package's breakpoints."""
+
+    host: str
+    port: int
+
+
 class RemoveObjects(msgspec.Struct, frozen=True, tag=True):
     """Remove the ServiceAccount of that name from a cluster, with its Secret and its binding.
 
@@ -60,7 +67,7 @@ class StartAgain(msgspec.Struct, frozen=True, tag=True):
 
 
 #: ``undo.perform`` has a case for each.
-Undo = RemoveFolder | KillMarked | Detach | RemoveObjects | StartAgain
+Undo = RemoveFolder | KillMarked | Detach | ClearBreakpoints | RemoveObjects | StartAgain
 
 
 class Owner(msgspec.Struct, frozen=True):

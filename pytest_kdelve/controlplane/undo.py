@@ -14,6 +14,7 @@ import psutil
 
 from pytest_kdelve.controlplane.journal import (
     MARK,
+    ClearBreakpoints,
     Detach,
     KillMarked,
     RemoveFolder,
@@ -21,8 +22,9 @@ from pytest_kdelve.controlplane.journal import (
     StartAgain,
     Undo,
 )
-from pytest_kdelve.delve import Address, Session, connect
-from pytest_kdelve.errors import ProcessError, ProcessTimeoutError
+from pytest_kdelve.delve import Address, Session, api, connect, own
+from pytest_kdelve.delve.status import Running
+from pytest_kdelve.errors import DelveConnectionError, ProcessError, ProcessTimeoutError
 from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ def perform(undo: Undo, run: str) -> None:
             kill_marked(run, settled=_SETTLED)
         case Detach():
             _detach(undo, run)
+        case ClearBreakpoints():
+            _clear_breakpoints(undo)
         case RemoveObjects():
             # The kubernetes package takes longer to import than the guardian may to start.
             from pytest_kdelve.controlplane import accounts  # noqa: PLC0415
@@ -132,6 +136,16 @@ def _detach(undo: Detach, run: str) -> None:
     if any(_listens(process, undo.port) for process in marked(run)):
         with connect(Address(undo.host, undo.port)) as client:
             Session(client).detach()
+
+
+def _clear_breakpoints(undo: ClearBreakpoints) -> None:
+    # It may have ended, and its breakpoints with it.
+    with suppress(DelveConnectionError), connect(Address(undo.host, undo.port)) as client:
+        session = Session(client)
+        if isinstance(session.status, Running):
+            session.halt()
+        own.clear(client)
+        client.send_command(api.CommandName.CONTINUE)
 
 
 def _listens(process: psutil.Process, port: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve import api
+from pytest_kdelve.delve import api, own
 from pytest_kdelve.hits.attribution import expressions
 from pytest_kdelve.hits.budget import Budget
 from pytest_kdelve.hits.collected import Coverage
@@ -70,10 +70,10 @@ class Armed:
     is_narrow: bool = False
     own_count: int = 0
 
-    def wanted(self, *, can_catch: bool, own: Sequence[int] = ()) -> api.Breakpoint:
+    def wanted(self, *, can_catch: bool, goroutines: Sequence[int] = ()) -> api.Breakpoint:
         """Return what Delve is to collect in each hit; remembers the order asked for.
 
-        ``can_catch``: whether this Delve knows ``delve.catch``. ``own`` are the goroutines of the
+        ``can_catch``: whether this Delve knows ``delve.catch``. ``goroutines`` are those of the
         subscribers' requests; a narrow one stops for them and their descendants only.
         """
         every = (expr for subscription in self.subscriptions for expr in subscription.expressions)
@@ -82,11 +82,12 @@ class Armed:
         load = _FRAME_VARIABLES if any(s.load_frame for s in self.subscriptions) else None
         condition = self._condition() if can_catch else ""
         if self.is_narrow:
-            condition = _descends_from(own)
+            condition = _descends_from(goroutines)
         for subscription in self.subscriptions if condition else ():
             subscription.coverage.passes_others = True
         return api.Breakpoint(
             id=self.id,
+            name=own.name_at(self.pc),
             addrs=[self.pc],
             cond=condition,
             stacktrace=_STACK_DEPTH,
@@ -128,9 +129,11 @@ class Armed:
             return ""
         request = holder.expression
         owners = dict.fromkeys(s.owner for s in self.subscriptions)
-        own = [f'{request}.Header["Audit-Id"][0][:{len(owner)}] == "{owner}"' for owner in owners]
+        theirs = [
+            f'{request}.Header["Audit-Id"][0][:{len(owner)}] == "{owner}"' for owner in owners
+        ]
         # Delve looks for nil in every package, which takes 25 ms.
-        alternatives = [f"uintptr({request}) == 0", f'{request}.RequestURI == ""', *own]
+        alternatives = [f"uintptr({request}) == 0", f'{request}.RequestURI == ""', *theirs]
         return f"delve.catch({' || '.join(alternatives)})"
 
 

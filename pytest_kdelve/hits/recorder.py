@@ -252,7 +252,8 @@ class Recorder:
             armed.say_switched_off()
 
     def _wanted(self, client: Client, armed: Armed) -> api.Breakpoint:
-        return armed.wanted(can_catch=client.is_at_least(versions.CATCH), own=self._own.ids)
+        can_catch = client.is_at_least(versions.CATCH)
+        return armed.wanted(can_catch=can_catch, goroutines=self._own.ids)
 
     def _whose(self, client: Client, stop: _Stop) -> Finding | None:
         """Return a hit's request, and how it was found.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 #: Inherited by all that a run starts, so that what it left is told from everybody else's.
-_MARK = "KDELVE_TEST_RUN"
+MARK = "KDELVE_TEST_RUN"
 
 
 class Footprint:
@@ -24,7 +24,7 @@ class Footprint:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:
         self._run = uuid.uuid4().hex
         self._temporary = temporary
-        monkeypatch.setenv(_MARK, self._run)
+        monkeypatch.setenv(MARK, self._run)
         monkeypatch.setenv("TMPDIR", str(temporary))
         monkeypatch.setenv("KDELVE_STATE", str(temporary / "state"))
         monkeypatch.setattr(tempfile, "tempdir", str(temporary))
@@ -44,7 +44,7 @@ class Footprint:
     def _has_mark(self, process: psutil.Process) -> bool:
         try:
             is_over = process.status() == psutil.STATUS_ZOMBIE
-            return not is_over and process.environ().get(_MARK) == self._run
+            return not is_over and process.environ().get(MARK) == self._run
         except psutil.Error:
             return False  # It has ended.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,19 @@ import psutil
 import pytest
 
 from pytest_kdelve.delve import Address, api, connect
+from pytest_kdelve.process import ChildProcess, poll
 from tests.apiserver import plain
+from tests.apiserver.running import MARK
+from tests.apiserver.test_deaths import (
+    STANDS,
+    assert_nothing_is_left,
+    started,
+    wait_until_it_stands,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pytest_kdelve.controlplane.build import Binaries
     from tests.apiserver.plain import Plain
@@ -71,6 +81,14 @@ def names(running: Plain) -> list[str]:
     return [name for name in found if "kdelve" in name]
 
 
+def killed(runner: Runner, *arguments: str) -> None:
+    """Run pytest until it holds the apiserver, and kill it; wait until nothing is left of it."""
+    with started(runner, STANDS, *arguments) as run:
+        wait_until_it_stands(runner)
+        run.kill()
+        assert_nothing_is_left(runner)
+
+
 def test_attach(runner: Runner, attachable: Plain) -> None:
     pid = attachable.process.pid
     for _ in range(2):
@@ -84,9 +102,15 @@ def test_attach(runner: Runner, attachable: Plain) -> None:
                 "*during='startup': the kube-apiserver ran before (mode attach)",
             ]
         )
-        process = psutil.Process(pid)
-        assert process.status() != psutil.STATUS_TRACING_STOP
         assert names(attachable) == []
+        assert psutil.Process(pid).status() != psutil.STATUS_TRACING_STOP
+
+
+def test_pytest_is_killed_while_delve_is_attached(runner: Runner, attachable: Plain) -> None:
+    pid = attachable.process.pid
+    killed(runner, f"--kdelve-attach={pid}", f"--kdelve-kubeconfig={attachable.kubeconfig}")
+    assert names(attachable) == []
+    assert attachable.process.is_running()
 
 
 @pytest.fixture(scope="module")
@@ -100,19 +124,28 @@ def under_delve(
         yield running
 
 
-def test_connect(runner: Runner, under_delve: Plain) -> None:
+@pytest.fixture
+def address(under_delve: Plain) -> Address:
     listening = re.search(r"listening at: (\S+)", under_delve.process.log.read_text())
     assert listening
-    address = Address.parse(listening[1])
+    return Address.parse(listening[1])
+
+
+def assert_it_goes_on(under_delve: Plain, address: Address) -> None:
+    assert names(under_delve) == []
+    with connect(address) as client:
+        assert client.state(non_blocking=True).running
+        client.halt()
+        assert [each for each in client.list_breakpoints() if each.id > 0] == []
+        client.send_command(api.CommandName.CONTINUE)
+
+
+def test_connect(runner: Runner, under_delve: Plain, address: Address) -> None:
     dlv = psutil.Process(under_delve.process.pid)
     [target] = [each for each in dlv.children() if "kube-apiserver" in each.name()]
+    kubeconfig = f"--kdelve-kubeconfig={under_delve.kubeconfig}"
     for _ in range(2):
-        result = runner.run_file(
-            TESTS,
-            f"--kdelve-connect={address}",
-            f"--kdelve-kubeconfig={under_delve.kubeconfig}",
-            "-rPs",
-        )
+        result = runner.run_file(TESTS, f"--kdelve-connect={address}", kubeconfig, "-rPs")
         result.assert_outcomes(passed=3, failed=1, skipped=1)
         result.stdout.fnmatch_lines(
             [
@@ -120,9 +153,49 @@ def test_connect(runner: Runner, under_delve: Plain) -> None:
                 "*during='startup': the kube-apiserver ran before (mode connect)",
             ]
         )
-        assert names(under_delve) == []
-        with connect(address) as client:
-            assert client.state(non_blocking=True).running
-            client.halt()
-            assert [each for each in client.list_breakpoints() if each.id > 0] == []
-            client.send_command(api.CommandName.CONTINUE)
+        assert_it_goes_on(under_delve, address)
+
+
+def test_pytest_is_killed_while_it_is_connected(
+    runner: Runner, under_delve: Plain, address: Address
+) -> None:
+    kubeconfig = f"--kdelve-kubeconfig={under_delve.kubeconfig}"
+    killed(runner, f"--kdelve-connect={address}", kubeconfig)
+    assert_it_goes_on(under_delve, address)
+
+
+def test_a_delve_that_would_end_with_our_connection_is_left_alone(
+    runner: Runner, kdelve_binaries: Binaries, attachable: Plain, tmp_path: Path
+) -> None:
+    argv = [str(kdelve_binaries.dlv), "exec", "--headless", "--listen=127.0.0.1:0"]
+    argv.append(str(kdelve_binaries.dlv))
+    # It is none of what the run may leave behind.
+    env = {name: value for name, value in os.environ.items() if name != MARK}
+    dlv = ChildProcess("dlv", argv, log=tmp_path / "single.log", env=env)
+    try:
+        found: list[str] = []
+
+        def listens() -> bool:
+            found[:] = re.findall(r"listening at: (\S+)", dlv.log.read_text())
+            return bool(found)
+
+        assert poll(listens, timeout=30)
+        kubeconfig = f"--kdelve-kubeconfig={attachable.kubeconfig}"
+        result = runner.run_file(
+            "def test_one(api): pass", f"--kdelve-connect={found[0]}", kubeconfig
+        )
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines(["dlv at * was started without --accept-multiclient: *"])
+        assert dlv.is_running()
+    finally:
+        dlv.stop()
+
+
+def test_nobody_is_there(runner: Runner, attachable: Plain) -> None:
+    kubeconfig = f"--kdelve-kubeconfig={attachable.kubeconfig}"
+    result = runner.run_file("def test_one(api): pass", "--kdelve-connect=:1", kubeconfig)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*127.0.0.1:1*refused*"])
+    result = runner.run_file("def test_one(api): pass", "--kdelve-attach=999999999", kubeconfig)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*no such process*"])
