@@ -18,7 +18,7 @@ import msgspec
 from pytest_kdelve.delve import api
 from pytest_kdelve.delve.forwarding import forwarding
 from pytest_kdelve.delve.status import Closed, Exited, Running, Status, require_stop
-from pytest_kdelve.delve.stops import Stop, StopReason, read_stop
+from pytest_kdelve.delve.stops import Stop, StopReason, position, read_stop
 from pytest_kdelve.errors import (
     ConditionError,
     DelveConnectionError,
@@ -41,6 +41,8 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 60.0
 #: Seconds for a core dump; it is as large as the target's memory.
 DUMP_TIMEOUT = 600.0
+#: Seconds for the state of a target that stands; Delve gives it at once.
+_STATE_TIMEOUT = 0.25
 #: Seconds between two halts; one is lost where Delve steps over a breakpoint at that moment.
 HALT_INTERVAL = 0.2
 _DUMP_INTERVAL = timedelta(milliseconds=200)
@@ -197,13 +199,47 @@ class Session:
     def request_halt(self) -> bool:
         """Ask for a stop, at most once in ``HALT_INTERVAL``, and do not wait; whether it runs."""
         with self._changing:
-            if not isinstance(self._status, Running):
+            if not isinstance(self._status, Running) or self._status.is_followed:
                 return False
             now = time.monotonic()
             if self._halted_at is None or now - self._halted_at >= HALT_INTERVAL:
                 self._halted_at = now
                 self._client.request_halt()
             return True
+
+    # Beside other clients of the same Delve.
+
+    @property
+    def was_halted(self) -> bool:
+        """Whether this session has asked for a halt since it resumed the target."""
+        return self._halted_at is not None
+
+    def has_moved(self) -> bool:
+        """Whether another client has resumed or moved the target since it stopped here."""
+        with self._standing() as stop:
+            try:
+                state = self._client.state(non_blocking=True, timeout=_STATE_TIMEOUT)
+                if state.running:
+                    # So it is for the moment that a late halt or a switch takes, too.
+                    state = self._client.state(timeout=_STATE_TIMEOUT)
+            except DelveTimeoutError:
+                return True
+            return position(state) != position(stop.state)
+
+    def look(self) -> Stop:
+        """Return where a target stands that another client moves, at its next stop if it runs.
+
+        Unlike that of a command of this session, it has not what breakpoints collected. Another
+        connection is to halt the target meanwhile.
+        """
+        with self._standing():
+            self._status = Running(is_followed=True)
+        return self.wait()
+
+    def take_back_halt(self) -> None:
+        """Use up a halt of another connection that came when the target had stopped by itself."""
+        with self._standing() as stop:
+            self._take_back_halt(stop)
 
     # The whole process.
 

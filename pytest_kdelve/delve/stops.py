@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pytest_kdelve.delve import api, values
 from pytest_kdelve.errors import DelveError
 
@@ -103,6 +105,27 @@ class Stop:
         name = place.function.name if place.function else "?"
         text = f"stopped ({self.reason.value}) in {name} at {place.file}:{place.line}"
         return f"{text}\n{self.panic}" if self.panic else text
+
+
+def position(state: api.DebuggerState) -> frozenset[tuple[int, int, int, int]]:
+    """Return where all threads stand, and at which hit: no two stops have the same."""
+    return frozenset(map(_position, state.threads or ()))
+
+
+def _position(thread: api.Thread) -> tuple[int, int, int, int]:
+    found = thread.breakpoint or api.Breakpoint()
+    return thread.id, thread.pc, found.id, found.total_hit_count
+
+
+def without_hits_of(stop: Stop, before: Stop) -> api.DebuggerState:
+    """Return a stop's state without the threads that stood at the same hit before."""
+    known = position(before.state)
+    fresh = [
+        each
+        for each in stop.state.threads or ()
+        if not each.breakpoint or _position(each) not in known
+    ]
+    return msgspec.structs.replace(stop.state, threads=fresh)
 
 
 def read_stop(client: Client, state: api.DebuggerState, otherwise: StopReason) -> Stop:

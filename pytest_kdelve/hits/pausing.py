@@ -150,9 +150,9 @@ class Pause:
             if self._paused is not None or self._is_closing:
                 return
             self._held_at = time.monotonic()
+            self._recorder.loop.hold(self)
             self._paused = Paused(self._recorder.loop, hit, check=self._check, resume=self.close)
             self._clock.stop(self)
-            self._recorder.loop.hold(self)
         self._reached.set()
 
     def _let_go(self) -> None:
@@ -179,6 +179,11 @@ class Pause:
             raise KdelveError(
                 f"{self} is over: the kube-apiserver was resumed; a pause holds only the first "
                 "hit, so make another one to stop again"
+            )
+        if self._paused is not None and not self._recorder.loop.is_held_by(self):
+            raise KdelveError(
+                f"{self} is over: another client of the debugger, such as an IDE, has resumed the "
+                "kube-apiserver; let it attach without resuming (stopOnEntry), or not meanwhile"
             )
 
     def _not_reached(self, timeout: float) -> str:

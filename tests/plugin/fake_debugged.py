@@ -85,6 +85,9 @@ class FakeLoop:
         with self._changed:
             self._holders.append(holder)
 
+    def is_held_by(self, holder: object) -> bool:
+        return holder in self._holders
+
     def release(self, holder: object) -> None:
         self._check()
         with self._changed:
