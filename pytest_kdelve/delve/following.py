@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.collecting import collect
 from pytest_kdelve.delve.status import Running
-from pytest_kdelve.delve.stops import Stop, StopReason, without_hits_of
+from pytest_kdelve.delve.stops import Stop, StopReason, position, without_hits_of
 from pytest_kdelve.errors import DelveError, DelveTimeoutError
 
 if TYPE_CHECKING:
@@ -129,11 +129,11 @@ class Follower:
 
     def has_moved(self) -> bool:
         """Whether the target runs, or was resumed and halted, perhaps where it had stood."""
-        return self._session.has_moved() or self._has_halted
+        return self._session.runs() or self._has_halted
 
     def look(self) -> api.DebuggerState:
         """Wait until the target stands, and return what is new there."""
-        before = self._session.stop
+        before, began = self._session.stop, time.monotonic()
         self._is_looking = True
         try:
             stop = self._session.look()
@@ -147,12 +147,15 @@ class Follower:
         with self.working():
             fresh = without_hits_of(stop, before)
             state = collect(self._client, fresh, self._client.own_breakpoints)
-        # Where another client waits for it to stop at a breakpoint, it takes a hit for its own.
-        has_hits = any(each.breakpoint for each in state.threads or ())
-        self._is_theirs = has_hits or not self._has_halted
+        # It takes no time where a late halt or a switch made Delve say that the target runs.
+        has_run = self._has_halted or time.monotonic() - began > _BLOCKED_AFTER
+        if has_run or position(stop.state) != position(before.state):
+            # Where another client waits for the stop, it takes a hit for its own.
+            has_hits = any(each.breakpoint for each in state.threads or ())
+            self._is_theirs = has_hits or not self._has_halted
+            self._patience = PATIENCE
+            self._stands_since = time.monotonic()
         self._has_halted = False
-        self._patience = PATIENCE
-        self._stands_since = time.monotonic()
         return state
 
     def _halt(self) -> None:

@@ -14,7 +14,7 @@ from pytest_kdelve.delve.others import Others
 from pytest_kdelve.delve.session import HALT_INTERVAL, Session
 from pytest_kdelve.delve.status import Running
 from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step, move
-from pytest_kdelve.delve.stops import Stop
+from pytest_kdelve.delve.stops import Stop, position
 from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError, StepError
 
 if TYPE_CHECKING:
@@ -170,6 +170,11 @@ class Loop:
     def is_held_by(self, holder: object) -> bool:
         """Whether ``holder`` holds the target; not any more once another client has resumed it."""
         return holder in self._holders
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether another client of the same Delve has the target at this moment."""
+        return self._follower is not None
 
     @property
     def has_lost_stop(self) -> bool:
@@ -328,9 +333,7 @@ class Loop:
         """Return once it is the loop's turn to resume the target."""
         while self._follower and not self._closing:
             if self._follower.has_moved():
-                # Whoever held it has lost it.
-                self._holders.clear()
-                self._tell(self._follower.look())
+                self._look()
                 self._serve_jobs()
             elif self._follower.is_alone:
                 self._stop_following()
@@ -339,6 +342,16 @@ class Loop:
                 return
             elif job := self._next_job(_MOVE_INTERVAL):
                 self._do(job)
+
+    def _look(self) -> None:
+        """Wait for the next stop of a target that another client has resumed, and read it."""
+        if self._follower:
+            before = self._session.stop
+            state = self._follower.look()
+            if position(self._session.stop.state) != position(before.state):
+                # Whoever held it has lost it.
+                self._holders.clear()
+            self._tell(state)
 
     def _serve_jobs(self) -> None:
         """Do what has been asked for until now; what is asked for meanwhile waits for a stop.

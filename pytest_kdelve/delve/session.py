@@ -41,8 +41,8 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 60.0
 #: Seconds for a core dump; it is as large as the target's memory.
 DUMP_TIMEOUT = 600.0
-#: Seconds for the state of a target that stands; Delve gives it at once.
-_STATE_TIMEOUT = 0.25
+#: Seconds for which Delve may take a target for one that runs while it stands.
+_MOMENT = 0.25
 #: Seconds between two halts; one is lost where Delve steps over a breakpoint at that moment.
 HALT_INTERVAL = 0.2
 _DUMP_INTERVAL = timedelta(milliseconds=200)
@@ -217,14 +217,30 @@ class Session:
     def has_moved(self) -> bool:
         """Whether another client has resumed or moved the target since it stopped here."""
         with self._standing() as stop:
-            try:
-                state = self._client.state(non_blocking=True, timeout=_STATE_TIMEOUT)
-                if state.running:
-                    # So it is for the moment that a late halt or a switch takes, too.
-                    state = self._client.state(timeout=_STATE_TIMEOUT)
-            except DelveTimeoutError:
-                return True
+            runs_since: float | None = None
+            while (state := self._state_now()).running:
+                # So it is for the moment that a late halt or a switch takes, too.
+                runs_since = runs_since or time.monotonic()
+                if time.monotonic() - runs_since > _MOMENT:
+                    return True
             return position(state) != position(stop.state)
+
+    def runs(self) -> bool:
+        """Whether the target runs, be it for a moment only, or stands elsewhere than it did."""
+        with self._standing() as stop:
+            state = self._state_now()
+            return state.running or position(state) != position(stop.state)
+
+    def _state_now(self) -> api.DebuggerState:
+        """Return the state as it is; ``non_blocking`` waits while another client reads."""
+        deadline = time.monotonic() + DEFAULT_TIMEOUT
+        while True:
+            try:
+                # Where it was resumed at that moment, the next answer says so.
+                return self._client.state(non_blocking=True, timeout=_MOMENT)
+            except DelveTimeoutError:
+                if time.monotonic() > deadline:
+                    raise
 
     def look(self) -> Stop:
         """Return where a target stands that another client moves, at its next stop if it runs.

@@ -104,7 +104,10 @@ class Pause:
             self._check_hits()
             self._clock.check(f"the hit of {self}", "call resume(), or step on to the place")
             if time.monotonic() > deadline:
-                raise KdelveError("\n".join([self._not_reached(timeout), *self._explain()]))
+                others = self._recorder.what_others_do()
+                raise KdelveError(
+                    "\n".join([self._not_reached(timeout), *others, *self._explain()])
+                )
         self._check()
         self._has_waited = True
         self._on_wait()

@@ -120,6 +120,12 @@ class Recorder:
         """Raise the reason why recording ended, if it has, such as ``TargetExitedError``."""
         self._loop.check()
 
+    def what_others_do(self) -> list[str]:
+        """Return a line where another client of the debugger may keep the target from going on."""
+        if not self._loop.gives_way:
+            return []
+        return ["Another client of the debugger, such as an IDE, has the kube-apiserver now."]
+
     @property
     def loop(self) -> Loop:
         """What keeps the target running; a sink may hold the target there."""

@@ -147,6 +147,9 @@ class FakeRecorder:
     def settle(self) -> None:
         self.check()
 
+    def what_others_do(self) -> list[str]:
+        return []
+
     def check(self) -> None:
         if self.ended:
             raise self.ended

@@ -218,6 +218,7 @@ class FakeLoop:
         self.holders: set[object] = set()
         self.has_followed = False
         self.has_lost_stop = False
+        self.gives_way = False
         #: The goroutine and the name of each step, and what comes of the next one.
         self.steps: list[tuple[int, str]] = []
         self.next_stop = Stop(StopReason.NEXT_FINISHED, api.DebuggerState())
