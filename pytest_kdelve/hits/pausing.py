@@ -104,10 +104,8 @@ class Pause:
             self._check_hits()
             self._clock.check(f"the hit of {self}", "call resume(), or step on to the place")
             if time.monotonic() > deadline:
-                others = self._recorder.what_others_do()
-                raise KdelveError(
-                    "\n".join([self._not_reached(timeout), *others, *self._explain()])
-                )
+                more = [*self._recorder.what_others_do(), *self._explain()]
+                raise KdelveError("\n".join([self._not_reached(timeout), *more]))
         self._check()
         self._has_waited = True
         self._on_wait()
