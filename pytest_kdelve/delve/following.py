@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.collecting import collect
 from pytest_kdelve.delve.status import Running
-from pytest_kdelve.delve.stops import Stop, StopReason, position, without_hits_of
+from pytest_kdelve.delve.stops import Stop, StopReason, is_same_stop, without_hits_of
 from pytest_kdelve.errors import DelveError, DelveTimeoutError
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Follower:
             state = collect(self._client, fresh, self._client.own_breakpoints)
         # It takes no time where a late halt or a switch made Delve say that the target runs.
         has_run = self._has_halted or time.monotonic() - began > _BLOCKED_AFTER
-        if has_run or position(stop.state) != position(before.state):
+        if has_run or not is_same_stop(stop.state, before.state):
             # Where another client waits for the stop, it takes a hit for its own.
             has_hits = any(each.breakpoint for each in state.threads or ())
             self._is_theirs = has_hits or not self._has_halted

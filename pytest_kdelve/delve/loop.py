@@ -14,7 +14,7 @@ from pytest_kdelve.delve.others import Others
 from pytest_kdelve.delve.session import HALT_INTERVAL, Session
 from pytest_kdelve.delve.status import Running
 from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step, move
-from pytest_kdelve.delve.stops import Stop, position
+from pytest_kdelve.delve.stops import Stop, is_same_stop
 from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError, StepError
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ class Loop:
         if self._follower:
             before = self._session.stop
             state = self._follower.look()
-            if position(self._session.stop.state) != position(before.state):
+            if not is_same_stop(self._session.stop.state, before.state):
                 # Whoever held it has lost it.
                 self._holders.clear()
             self._tell(state)

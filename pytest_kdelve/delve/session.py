@@ -18,7 +18,7 @@ import msgspec
 from pytest_kdelve.delve import api
 from pytest_kdelve.delve.forwarding import forwarding
 from pytest_kdelve.delve.status import Closed, Exited, Running, Status, require_stop
-from pytest_kdelve.delve.stops import Stop, StopReason, position, read_stop
+from pytest_kdelve.delve.stops import Stop, StopReason, is_same_stop, read_stop
 from pytest_kdelve.errors import (
     ConditionError,
     DelveConnectionError,
@@ -223,13 +223,13 @@ class Session:
                 runs_since = runs_since or time.monotonic()
                 if time.monotonic() - runs_since > _MOMENT:
                     return True
-            return position(state) != position(stop.state)
+            return not is_same_stop(state, stop.state)
 
     def runs(self) -> bool:
         """Whether the target runs, be it for a moment only, or stands elsewhere than it did."""
         with self._standing() as stop:
             state = self._state_now()
-            return state.running or position(state) != position(stop.state)
+            return state.running or not is_same_stop(state, stop.state)
 
     def _state_now(self) -> api.DebuggerState:
         """Return the state as it is; ``non_blocking`` waits while another client reads."""

@@ -107,25 +107,36 @@ class Stop:
         return f"{text}\n{self.panic}" if self.panic else text
 
 
-def position(state: api.DebuggerState) -> frozenset[tuple[int, int, int, int]]:
-    """Return where all threads stand, and at which hit: no two stops have the same."""
-    return frozenset(map(_position, state.threads or ()))
+def is_same_stop(state: api.DebuggerState, before: api.DebuggerState) -> bool:
+    """Whether all threads stand where they stood before, and at the same hits.
 
-
-def _position(thread: api.Thread) -> tuple[int, int, int, int]:
-    found = thread.breakpoint or api.Breakpoint()
-    return thread.id, thread.pc, found.id, found.total_hit_count
+    A breakpoint may have been removed meanwhile.
+    """
+    threads, known = _by_id(state), _by_id(before)
+    return threads.keys() == known.keys() and all(
+        _is_unmoved(thread, known[number]) for number, thread in threads.items()
+    )
 
 
 def without_hits_of(stop: Stop, before: Stop) -> api.DebuggerState:
     """Return a stop's state without the threads that stood at the same hit before."""
-    known = position(before.state)
+    known = _by_id(before.state)
     fresh = [
-        each
-        for each in stop.state.threads or ()
-        if not each.breakpoint or _position(each) not in known
+        thread
+        for number, thread in _by_id(stop.state).items()
+        if not (thread.breakpoint and number in known and _is_unmoved(thread, known[number]))
     ]
     return msgspec.structs.replace(stop.state, threads=fresh)
+
+
+def _by_id(state: api.DebuggerState) -> dict[int, api.Thread]:
+    return {thread.id: thread for thread in state.threads or ()}
+
+
+def _is_unmoved(thread: api.Thread, before: api.Thread) -> bool:
+    hit, known = thread.breakpoint, before.breakpoint
+    is_next_hit = hit and known and hit.total_hit_count != known.total_hit_count
+    return thread.pc == before.pc and not is_next_hit
 
 
 def read_stop(client: Client, state: api.DebuggerState, otherwise: StopReason) -> Stop:
