@@ -375,9 +375,14 @@ class Loop:
         """Do at once what is asked for, for as long as somebody holds a target that stands."""
         while self._holders and isinstance(self._session.status, Stop) and not self._closing:
             job = self._next_job(_MOVE_INTERVAL)
-            if self._session.has_moved():
-                self._holders.clear()
-                self._start_following()
+            try:
+                if self._session.has_moved():
+                    self._holders.clear()
+                    self._start_following()
+            except BaseException as error:
+                if job:
+                    job.fail(error)
+                raise
             if job:
                 self._do(job)
 
