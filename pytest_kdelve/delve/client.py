@@ -14,6 +14,7 @@ from pytest_kdelve.errors import UnsupportedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from datetime import datetime
 
     from pytest_kdelve.delve.rpc import Pending
@@ -55,11 +56,22 @@ class Client:
     def __init__(self, host: str, port: int, *, timeout: float = DEFAULT_TIMEOUT) -> None:
         self._timeout = timeout
         self._connection = Connection(host, port, timeout=timeout)
+        self._own_breakpoints: set[int] = set()
 
     @property
     def address(self) -> str:
         """``HOST:PORT`` of the server."""
         return self._connection.address
+
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """The host and port of this end."""
+        return self._connection.local_address
+
+    @property
+    def port(self) -> int:
+        """The port of the server."""
+        return self._connection.port
 
     def __enter__(self) -> Self:
         return self
@@ -320,7 +332,7 @@ class Client:
         One at ``addrs`` is for the target that is selected, not for children (``follow_exec``).
         With ``suspended`` one whose ``loc_expr`` means nothing yet is set once it does.
         """
-        return self._one(
+        created = self._one(
             "Breakpoint",
             api.Breakpoint,
             "CreateBreakpoint",
@@ -331,14 +343,25 @@ class Client:
                 "Suspended": suspended,
             },
         )
+        self._own_breakpoints.add(created.id)
+        return created
 
     def create_watchpoint(
         self, scope: api.EvalScope, expr: str, type_: api.WatchType
     ) -> api.Breakpoint:
         """Stop when the memory of a variable is written, or read."""
-        return self._call(
-            api.Breakpoint, "CreateWatchpoint", {"Scope": scope, "Expr": expr, "Type": type_}
-        )
+        params = {"Scope": scope, "Expr": expr, "Type": type_}
+        created = self._call(api.Breakpoint, "CreateWatchpoint", params)
+        self._own_breakpoints.add(created.id)
+        return created
+
+    @property
+    def own_breakpoints(self) -> AbstractSet[int]:
+        """The ids of the breakpoints and watchpoints that were ever set with this client.
+
+        Delve has one list of them for all its clients, and gives no id twice.
+        """
+        return self._own_breakpoints
 
     def amend_breakpoint(self, breakpoint_: api.Breakpoint) -> None:
         """Replace all the settings of the breakpoint with this ``id``."""

@@ -8,11 +8,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pytest_kdelve.delve.following import NEWCOMER_PATIENCE, Follower, is_anothers
 from pytest_kdelve.delve.forwarding import forwarding
+from pytest_kdelve.delve.others import Others
 from pytest_kdelve.delve.session import HALT_INTERVAL, Session
 from pytest_kdelve.delve.status import Running
 from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step, move
-from pytest_kdelve.delve.stops import Stop
+from pytest_kdelve.delve.stops import Stop, is_same_stop
 from pytest_kdelve.errors import DelveConnectionError, DelveError, DelveTimeoutError, StepError
 
 if TYPE_CHECKING:
@@ -27,6 +29,13 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 60.0
 #: Seconds until it is looked again whether the target has been resumed, and can be halted.
 _RESUME_INTERVAL = 0.005
+#: Seconds until it is looked again whether another client has moved a target that stands.
+_MOVE_INTERVAL = 0.05
+#: Seconds until it is looked again whether another client has come, and until it may have halted
+#: the target.
+_NEWCOMER_INTERVAL = 0.3
+#: Seconds until a target that stood still for a job, but does not, has been resumed by another.
+_RESCUE_AFTER = 1.0
 
 
 class _Job(Generic[T]):
@@ -67,6 +76,10 @@ class Loop:
     breakpoint exactly once. After it, the target stands still for as long as somebody holds it.
     A condition that fails (``ConditionError``) ends the loop, with the target stopped, as does any
     other error; ``check`` tells it.
+
+    Where another client of the same Delve stops the target, the loop gives way: it leaves resuming
+    to that client until it is gone, or has been resumed here by ``release``. It follows
+    meanwhile, so ``on_stop`` gets the hits of what the other one resumes, too.
     """
 
     def __init__(
@@ -74,8 +87,14 @@ class Loop:
         connect: Callable[[], Client],
         on_stop: Callable[[Client, api.DebuggerState], None],
     ) -> None:
+        self._connect = connect
         self._client = connect()
         self._session = Session(self._client)
+        self._others = Others(self._client)
+        #: Only the loop's thread changes it; there is one while other clients may be there.
+        self._follower: Follower | None = None
+        #: Whether another client may ever have moved the target.
+        self.has_followed = False
         self._on_stop = on_stop
         self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -87,20 +106,28 @@ class Loop:
         self._ended: DelveError | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="kdelve-continue", daemon=True)
+        self._over = threading.Event()
+        #: Set whenever the target is about to be resumed after a halt.
+        self._resumes = threading.Event()
+        self._watching = threading.Thread(target=self._watch, name="kdelve-others", daemon=True)
 
     def start(self) -> None:
         """Resume the target, and keep it running until it exits or ``close`` is called."""
         with self._starting:
             self._thread.start()
+            self._watching.start()
 
     def close(self) -> None:
         """End the loop and the connection; the target stays as it is at that moment."""
         self._closing = True
+        self._over.set()
+        self._resumes.set()
         self._session.close()
         # It wakes up the thread that waits for jobs.
         self._jobs.put(_Job(lambda: None))
         if self._is_started:
             self._thread.join(DEFAULT_TIMEOUT)
+            self._watching.join(DEFAULT_TIMEOUT)
         else:
             self._end(self._closed())
 
@@ -140,6 +167,20 @@ class Loop:
             raise
         return job.result()
 
+    def is_held_by(self, holder: object) -> bool:
+        """Whether ``holder`` holds the target; not any more once another client has resumed it."""
+        return holder in self._holders
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether another client of the same Delve has the target at this moment."""
+        return self._follower is not None
+
+    @property
+    def has_lost_stop(self) -> bool:
+        """Whether another client has resumed the target meanwhile; for use in ``on_stop``."""
+        return self._follower is not None and self._session.has_moved()
+
     def check(self) -> None:
         """Raise the reason why the loop is over, if it is."""
         if self._ended is not None:
@@ -167,9 +208,13 @@ class Loop:
                 self._serve_jobs()
 
     def _wait(self, job: _Job[T], deadline: float) -> None:
+        rescue_at = time.monotonic() + _RESCUE_AFTER
         try:
             while not job.done.is_set():
                 interval = HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
+                if time.monotonic() > rescue_at:
+                    self._rescue()
+                    rescue_at = time.monotonic() + _RESCUE_AFTER
                 if not job.done.wait(interval) and time.monotonic() > deadline:
                     raise DelveTimeoutError(
                         f"the target at {self._client.address} did not stop in time; is Delve "
@@ -187,26 +232,126 @@ class Loop:
             return not self._is_stepping and self._session.request_halt()
         return False
 
+    def _rescue(self) -> None:
+        """Halt a target that should stand, but was resumed by a client that is not followed yet.
+
+        What the loop asks of it is answered only at its next stop, as is all else on its
+        connection.
+        """
+        with contextlib.suppress(DelveError):
+            if isinstance(self._session.status, Stop) and self._follower is None:
+                with self._connect() as side:
+                    self._others.add(side)
+                    if side.state(non_blocking=True).running:
+                        side.halt()
+
     def _run(self) -> None:
         try:
             while not self._closing:
                 self._serve_jobs()
                 self._serve_while_held()
-                self._on_stop(self._client, self._resume())
+                self._look_around()
+                self._follow()
+                if not self._closing:
+                    self._run_to_stop()
             self._end(self._closed())
         except DelveError as error:
             self._end(self._closed() if self._closing else error)
         except Exception as error:  # noqa: BLE001 - a thread has nobody above it; see _end
             self._end(DelveError(f"reading a stop failed: {error!r}"), cause=error)
+        finally:
+            self._stop_following()
 
     def _closed(self) -> DelveError:
         return DelveConnectionError(f"the session with {self._client.address} was closed")
 
-    def _resume(self) -> api.DebuggerState:
-        """Return the state in which the target stops next, also where another client resumed it."""
+    def _run_to_stop(self) -> None:
+        """Resume the target, unless another client did, and read the next stop."""
         if isinstance(self._session.status, Running):
-            return self._session.wait().state
-        return self._session.continue_().state
+            stop = self._session.wait()
+        else:
+            stop = self._session.continue_()
+        is_theirs = is_anothers(stop, self._session, self._client.own_breakpoints)
+        if self._follower:
+            self._follower.note(is_theirs=is_theirs)
+        elif is_theirs:
+            # Whether anybody is there is asked later, since another client may go on at once.
+            self._start_following()
+        self._tell(stop.state)
+
+    def _look_around(self) -> None:
+        """Give way to a client that has come while the target stood still for a job.
+
+        It had no need to halt the target, so the next stop would not tell of it.
+        """
+        if self._follower or not self._session.was_halted:
+            return
+        if self._others.are_there():
+            self._start_following(NEWCOMER_PATIENCE)
+        else:
+            self._resumes.set()
+
+    def _watch(self) -> None:
+        """Let the loop look around once a client has come, and left the target alone."""
+        with contextlib.suppress(DelveError):
+            while not self._over.is_set():
+                # One that comes just before the target is resumed takes it for one that stands;
+                # of others, most halt it by themselves.
+                is_resumed = self._resumes.wait(_NEWCOMER_INTERVAL)
+                self._resumes.clear()
+                is_there = not self._over.wait(_RESUME_INTERVAL) and self._others.are_there()
+                if is_there and not is_resumed:
+                    self._over.wait(_NEWCOMER_INTERVAL)
+                if is_there and self._follower is None:
+                    self.call(lambda _client: None)
+
+    def _tell(self, state: api.DebuggerState) -> None:
+        with self._working():
+            self._on_stop(self._client, state)
+
+    def _start_following(self, patience: float | None = None) -> None:
+        if self._follower is None:
+            self.has_followed = True
+            self._follower = Follower(
+                self._client,
+                self._session,
+                self._others,
+                self._connect,
+                is_asked=lambda: not self._jobs.empty(),
+                patience=patience,
+            )
+
+    def _stop_following(self) -> None:
+        if self._follower:
+            self._follower.close()
+            self._follower = None
+
+    def _working(self) -> contextlib.AbstractContextManager[None]:
+        return self._follower.working() if self._follower else contextlib.nullcontext()
+
+    def _follow(self) -> None:
+        """Return once it is the loop's turn to resume the target."""
+        while self._follower and not self._closing:
+            if self._follower.has_moved():
+                self._look()
+                self._serve_jobs()
+            elif self._follower.is_alone:
+                self._stop_following()
+                self._serve_while_held()
+            elif self._follower.has_turn and not self._holders:
+                return
+            elif job := self._next_job(_MOVE_INTERVAL):
+                self._do(job)
+
+    def _look(self) -> None:
+        """Wait for the next stop of a target that another client has resumed, and read it."""
+        if self._follower:
+            before = self._session.stop
+            state = self._follower.look()
+            if not is_same_stop(self._session.stop.state, before.state):
+                # Whoever held it has lost it.
+                self._holders.clear()
+            self._tell(state)
 
     def _serve_jobs(self) -> None:
         """Do what has been asked for until now; what is asked for meanwhile waits for a stop.
@@ -214,12 +359,32 @@ class Loop:
         Else the target would never run while several threads ask for one thing after another.
         """
         for _ in range(self._jobs.qsize()):
-            self._jobs.get_nowait().run()
+            self._do(self._jobs.get_nowait())
+
+    def _next_job(self, timeout: float) -> _Job[Any] | None:
+        try:
+            return self._jobs.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def _do(self, job: _Job[Any]) -> None:
+        with self._working():
+            job.run()
 
     def _serve_while_held(self) -> None:
         """Do at once what is asked for, for as long as somebody holds a target that stands."""
         while self._holders and isinstance(self._session.status, Stop) and not self._closing:
-            self._jobs.get().run()
+            job = self._next_job(_MOVE_INTERVAL)
+            try:
+                if self._session.has_moved():
+                    self._holders.clear()
+                    self._start_following()
+            except BaseException as error:
+                if job:
+                    job.fail(error)
+                raise
+            if job:
+                self._do(job)
 
     def _step(self, goroutine: int, step: Step, timeout: float) -> Stop:
         if not self._holders:
@@ -240,6 +405,8 @@ class Loop:
     def _end(self, error: DelveError, *, cause: BaseException | None = None) -> None:
         """Give the reason to everybody who waits now and to everybody who asks later."""
         error.__cause__ = cause
+        self._over.set()
+        self._resumes.set()
         with self._lock:
             self._ended = error
         with contextlib.suppress(queue.Empty):

@@ -55,12 +55,15 @@ class Connection:
 
     def __init__(self, host: str, port: int, *, timeout: float) -> None:
         self.address = f"{host}:{port}"
+        self.port = port
         try:
             self._socket = socket.create_connection((host, port), timeout=timeout)
         except OSError as error:
             message = f"cannot connect to Delve at {self.address}: {error}"
             raise DelveConnectionError(message) from error
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        host, own_port, *_ = self._socket.getsockname()
+        self.local_address: tuple[str, int] = (host, own_port)
         self._buffer = bytearray()
         self._ids = itertools.count(1)
         self._calling = threading.Lock()

@@ -18,7 +18,7 @@ import msgspec
 from pytest_kdelve.delve import api
 from pytest_kdelve.delve.forwarding import forwarding
 from pytest_kdelve.delve.status import Closed, Exited, Running, Status, require_stop
-from pytest_kdelve.delve.stops import Stop, StopReason, read_stop
+from pytest_kdelve.delve.stops import Stop, StopReason, is_same_stop, read_stop
 from pytest_kdelve.errors import (
     ConditionError,
     DelveConnectionError,
@@ -41,6 +41,8 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 60.0
 #: Seconds for a core dump; it is as large as the target's memory.
 DUMP_TIMEOUT = 600.0
+#: Seconds for which Delve may take a target for one that runs while it stands.
+_MOMENT = 0.25
 #: Seconds between two halts; one is lost where Delve steps over a breakpoint at that moment.
 HALT_INTERVAL = 0.2
 _DUMP_INTERVAL = timedelta(milliseconds=200)
@@ -197,13 +199,63 @@ class Session:
     def request_halt(self) -> bool:
         """Ask for a stop, at most once in ``HALT_INTERVAL``, and do not wait; whether it runs."""
         with self._changing:
-            if not isinstance(self._status, Running):
+            if not isinstance(self._status, Running) or self._status.is_followed:
                 return False
             now = time.monotonic()
             if self._halted_at is None or now - self._halted_at >= HALT_INTERVAL:
                 self._halted_at = now
                 self._client.request_halt()
             return True
+
+    # Beside other clients of the same Delve.
+
+    @property
+    def was_halted(self) -> bool:
+        """Whether this session has asked for a halt since it resumed the target."""
+        return self._halted_at is not None
+
+    def has_moved(self) -> bool:
+        """Whether another client has resumed or moved the target since it stopped here."""
+        with self._standing() as stop:
+            runs_since: float | None = None
+            while (state := self._state_now()).running:
+                # So it is for the moment that a late halt or a switch takes, too.
+                runs_since = runs_since or time.monotonic()
+                if time.monotonic() - runs_since > _MOMENT:
+                    return True
+            return not is_same_stop(state, stop.state)
+
+    def runs(self) -> bool:
+        """Whether the target runs, be it for a moment only, or stands elsewhere than it did."""
+        with self._standing() as stop:
+            state = self._state_now()
+            return state.running or not is_same_stop(state, stop.state)
+
+    def _state_now(self) -> api.DebuggerState:
+        """Return the state as it is; ``non_blocking`` waits while another client reads."""
+        deadline = time.monotonic() + DEFAULT_TIMEOUT
+        while True:
+            try:
+                # Where it was resumed at that moment, the next answer says so.
+                return self._client.state(non_blocking=True, timeout=_MOMENT)
+            except DelveTimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def look(self) -> Stop:
+        """Return where a target stands that another client moves, at its next stop if it runs.
+
+        Unlike that of a command of this session, it has not what breakpoints collected. Another
+        connection is to halt the target meanwhile.
+        """
+        with self._standing():
+            self._status = Running(is_followed=True)
+        return self.wait()
+
+    def take_back_halt(self) -> None:
+        """Use up a halt of another connection that came when the target had stopped by itself."""
+        with self._standing() as stop:
+            self._take_back_halt(stop)
 
     # The whole process.
 

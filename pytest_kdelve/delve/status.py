@@ -17,11 +17,13 @@ class Running:
     """The target runs.
 
     ``pending`` is the command that made it, None where that was another client's. ``otherwise``
-    is why it will have stopped if it does so at no breakpoint.
+    is why it will have stopped if it does so at no breakpoint. One that ``is_followed`` is moved by
+    another client, while the connection waits for its stop and cannot halt it.
     """
 
     pending: Pending | None = None
     otherwise: StopReason = StopReason.UNKNOWN
+    is_followed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pytest_kdelve.delve import api, values
 from pytest_kdelve.errors import DelveError
 
@@ -103,6 +105,38 @@ class Stop:
         name = place.function.name if place.function else "?"
         text = f"stopped ({self.reason.value}) in {name} at {place.file}:{place.line}"
         return f"{text}\n{self.panic}" if self.panic else text
+
+
+def is_same_stop(state: api.DebuggerState, before: api.DebuggerState) -> bool:
+    """Whether all threads stand where they stood before, and at the same hits.
+
+    A breakpoint may have been removed meanwhile.
+    """
+    threads, known = _by_id(state), _by_id(before)
+    return threads.keys() == known.keys() and all(
+        _is_unmoved(thread, known[number]) for number, thread in threads.items()
+    )
+
+
+def without_hits_of(stop: Stop, before: Stop) -> api.DebuggerState:
+    """Return a stop's state without the threads that stood at the same hit before."""
+    known = _by_id(before.state)
+    fresh = [
+        thread
+        for number, thread in _by_id(stop.state).items()
+        if not (thread.breakpoint and number in known and _is_unmoved(thread, known[number]))
+    ]
+    return msgspec.structs.replace(stop.state, threads=fresh)
+
+
+def _by_id(state: api.DebuggerState) -> dict[int, api.Thread]:
+    return {thread.id: thread for thread in state.threads or ()}
+
+
+def _is_unmoved(thread: api.Thread, before: api.Thread) -> bool:
+    hit, known = thread.breakpoint, before.breakpoint
+    is_next_hit = hit and known and hit.total_hit_count != known.total_hit_count
+    return thread.pc == before.pc and not is_next_hit
 
 
 def read_stop(client: Client, state: api.DebuggerState, otherwise: StopReason) -> Stop:

@@ -23,6 +23,7 @@ _FRAME_VARIABLES = api.LoadConfig()
 #: How far back a narrow breakpoint looks; a kube-apiserver's work is at most three goroutines away
 #: from that of its connection.
 _GENERATIONS = 4
+_ANOTHER = "another client of the debugger resumed the server"
 #: Hits of the test itself at a place that others hit too often: one request may have thousands.
 MOST_OWN = 200
 
@@ -58,7 +59,8 @@ class Armed:
     """A breakpoint at one address; ``id`` is 0 where it is not set.
 
     ``holder`` is the variable in which the request was found at the last hit. A narrow one is for
-    the goroutines of the subscribers' requests only; ``own_count`` are its hits in them.
+    the goroutines of the subscribers' requests only; ``own_count`` are its hits in them. ``seen``
+    are all its hits that came here.
     """
 
     id: int
@@ -69,6 +71,7 @@ class Armed:
     budget: Budget = field(default_factory=Budget)
     is_narrow: bool = False
     own_count: int = 0
+    seen: int = 0
 
     def wanted(self, *, can_catch: bool, goroutines: Sequence[int] = ()) -> api.Breakpoint:
         """Return what Delve is to collect in each hit; remembers the order asked for.
@@ -114,6 +117,19 @@ class Armed:
         for subscription in self.subscriptions:
             subscription.coverage.switched_off = f"{text}; {advice}"
             subscription.coverage.is_over = not self.id
+
+    def say_missed(self, count: int) -> None:
+        """Tell the subscribers of hits that did not come here, of ``count`` that Delve counted."""
+        if missed := max(0, count - self.seen):
+            self._say(f"reached {missed} times more than was seen, since {_ANOTHER} meanwhile")
+
+    def say_lost(self) -> None:
+        """Tell the subscribers that a hit was over before all was read of it."""
+        self._say(f"left before all was read of a hit, since {_ANOTHER} meanwhile")
+
+    def _say(self, text: str) -> None:
+        for subscription in self.subscriptions:
+            subscription.coverage.switched_off = subscription.coverage.switched_off or text
 
     def _condition(self) -> str:
         """Return the condition that passes over the requests of others, where it can be told.

@@ -104,7 +104,8 @@ class Pause:
             self._check_hits()
             self._clock.check(f"the hit of {self}", "call resume(), or step on to the place")
             if time.monotonic() > deadline:
-                raise KdelveError("\n".join([self._not_reached(timeout), *self._explain()]))
+                more = [*self._recorder.what_others_do(), *self._explain()]
+                raise KdelveError("\n".join([self._not_reached(timeout), *more]))
         self._check()
         self._has_waited = True
         self._on_wait()
@@ -150,9 +151,9 @@ class Pause:
             if self._paused is not None or self._is_closing:
                 return
             self._held_at = time.monotonic()
+            self._recorder.loop.hold(self)
             self._paused = Paused(self._recorder.loop, hit, check=self._check, resume=self.close)
             self._clock.stop(self)
-            self._recorder.loop.hold(self)
         self._reached.set()
 
     def _let_go(self) -> None:
@@ -179,6 +180,11 @@ class Pause:
             raise KdelveError(
                 f"{self} is over: the kube-apiserver was resumed; a pause holds only the first "
                 "hit, so make another one to stop again"
+            )
+        if self._paused is not None and not self._recorder.loop.is_held_by(self):
+            raise KdelveError(
+                f"{self} is over: another client of the debugger, such as an IDE, has resumed the "
+                "kube-apiserver; let it attach without resuming (stopOnEntry), or not meanwhile"
             )
 
     def _not_reached(self, timeout: float) -> str:

@@ -33,6 +33,8 @@ _NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop"
 _OUTER_FRAME = "runtime.frame("
 #: Where a request has just come in, of whatever program: it is an argument there.
 _GATE = Location.parse("net/http.serverHandler.ServeHTTP")
+#: How Delve begins to say that a breakpoint is there.
+_EXISTS = "Breakpoint exists at"
 #: How Delve begins to say that there is no such variable.
 _NO_SYMBOL = "could not find symbol value"
 
@@ -104,7 +106,10 @@ class Recorder:
         self._loop.call(lambda client: self._remove(client, subscriptions))
 
     def clear_others(self) -> None:
-        """Remove the breakpoints and watchpoints that somebody set with ``client``."""
+        """Remove the breakpoints and watchpoints that were set with ``client``.
+
+        Those of other clients of the same Delve, such as an IDE, stay.
+        """
         self._loop.call(self._clear_others)
 
     def settle(self) -> None:
@@ -114,6 +119,12 @@ class Recorder:
     def check(self) -> None:
         """Raise the reason why recording ended, if it has, such as ``TargetExitedError``."""
         self._loop.check()
+
+    def what_others_do(self) -> list[str]:
+        """Return a line where another client of the debugger may keep the target from going on."""
+        if not self._loop.gives_way:
+            return []
+        return ["Another client of the debugger, such as an IDE, has the kube-apiserver now."]
 
     @property
     def loop(self) -> Loop:
@@ -138,11 +149,24 @@ class Recorder:
                     # A test has cleared it itself, through the client.
                     armed.id = 0
             if not armed.id:
-                armed.budget = Budget()
-                armed.id = client.create_breakpoint(self._wanted(client, armed)).id
+                armed.budget, armed.seen = Budget(), 0
+                armed.id = self._create(client, armed)
                 self._armed[pc] = armed
 
+    def _create(self, client: Client, armed: Armed) -> int:
+        try:
+            return client.create_breakpoint(self._wanted(client, armed)).id
+        except RPCError as error:
+            if not error.text.startswith(_EXISTS):
+                raise
+            place = armed.subscriptions[0].place
+            raise DelveError(
+                f"{place} cannot be watched: another client of the debugger, such as an IDE, has a "
+                f"breakpoint there, and Delve takes one at an address; remove that ({error.text})"
+            ) from error
+
     def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
+        self._count_missed(client)
         for armed in list(self._armed.values()):
             kept = [each for each in armed.subscriptions if each not in subscriptions]
             if len(kept) == len(armed.subscriptions):
@@ -159,11 +183,17 @@ class Recorder:
                 elif armed.id:
                     client.clear_breakpoint(armed.id)
 
+    def _count_missed(self, client: Client) -> None:
+        """Tell who is concerned of hits that were over before they could be seen."""
+        if self._loop.has_followed:
+            counts = {each.id: each.total_hit_count for each in client.list_breakpoints()}
+            for armed in self._armed.values():
+                armed.say_missed(counts.get(armed.id, 0))
+
     def _clear_others(self, client: Client) -> None:
         own = {armed.id for armed in self._armed.values()}
         for each in client.list_breakpoints():
-            # Those with a negative number are Delve's own.
-            if each.id > 0 and each.id not in own:
+            if each.id in client.own_breakpoints and each.id not in own:
                 client.clear_breakpoint(each.id)
 
     def _on_stop(self, client: Client, state: api.DebuggerState) -> None:
@@ -176,6 +206,7 @@ class Recorder:
             if thread.breakpoint and thread.breakpoint.id in by_id
         ]
         for stop in stops:
+            stop.armed.seen += 1
             self._deliver(client, stop)
 
     def _deliver(self, client: Client, stop: _Stop) -> None:
@@ -185,6 +216,7 @@ class Recorder:
         finding = self._whose(client, stop)
         audit_id = finding.request.audit_id if finding else ""
         is_anybodys = False
+        hits = []
         for subscription in tuple(stop.armed.subscriptions):
             is_own = subscription.owns(audit_id)
             is_anybodys = is_anybodys or is_own
@@ -194,7 +226,11 @@ class Recorder:
                 for expression, depth in subscription.expressions.items()
             }
             source = subscription.place.source
-            subscription.sink(stop.hit(found, finding, source=source, is_own=is_own))
+            hits.append(stop.hit(found, finding, source=source, is_own=is_own))
+        if self._loop.has_lost_stop:
+            stop.armed.say_lost()
+        for subscription, hit in zip(tuple(stop.armed.subscriptions), hits, strict=True):
+            subscription.sink(hit)
         if is_anybodys:
             self._note_own(client, stop)
         elif not stop.armed.budget.spend(time.monotonic() - began):

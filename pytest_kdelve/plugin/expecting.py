@@ -153,6 +153,7 @@ class Expecting:
             for each in self._subscriptions
             if each.coverage.switched_off
         ]
+        lines += self._debugged.recorder.what_others_do()
         return redact("\n".join(lines))
 
     def _why_ended(self) -> str:

@@ -85,6 +85,9 @@ class FakeLoop:
         with self._changed:
             self._holders.append(holder)
 
+    def is_held_by(self, holder: object) -> bool:
+        return holder in self._holders
+
     def release(self, holder: object) -> None:
         self._check()
         with self._changed:
@@ -143,6 +146,9 @@ class FakeRecorder:
 
     def settle(self) -> None:
         self.check()
+
+    def what_others_do(self) -> list[str]:
+        return []
 
     def check(self) -> None:
         if self.ended:

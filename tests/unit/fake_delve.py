@@ -85,6 +85,7 @@ class FakeClient:
         self.breakpoints: dict[int, api.Breakpoint] = {}
         self.refused: set[int] = set()
         self.calls: list[tuple[str, str]] = []
+        self.own_breakpoints: set[int] = set()
         self.loads: list[api.LoadConfig] = []
         self.can_catch = True
         #: What ``GODEBUG=tracebackancestors`` keeps, None where it is not set.
@@ -114,6 +115,7 @@ class FakeClient:
             raise RPCError("CreateBreakpoint", f"could not set a breakpoint at {address:#x}")
         wanted.id = max(self.breakpoints, default=0) + 1
         self.breakpoints[wanted.id] = wanted
+        self.own_breakpoints.add(wanted.id)
         return wanted
 
     def amend_breakpoint(self, wanted: api.Breakpoint) -> None:
@@ -214,6 +216,9 @@ class FakeLoop:
         self._on_stop = on_stop
         self.ended: Exception | None = None
         self.holders: set[object] = set()
+        self.has_followed = False
+        self.has_lost_stop = False
+        self.gives_way = False
         #: The goroutine and the name of each step, and what comes of the next one.
         self.steps: list[tuple[int, str]] = []
         self.next_stop = Stop(StopReason.NEXT_FINISHED, api.DebuggerState())
@@ -224,6 +229,9 @@ class FakeLoop:
 
     def hold(self, holder: object) -> None:
         self.holders.add(holder)
+
+    def is_held_by(self, holder: object) -> bool:
+        return holder in self.holders
 
     def release(self, holder: object) -> None:
         self.check()
