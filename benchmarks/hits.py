@@ -113,11 +113,9 @@ def main() -> None:
         target, go = _built("target", folder, flags=_DEBUGGABLE)
         server = exec_(Headless(dlv=options.dlv or _kept_dlv(), log=folder / "dlv.log"), target)
         stack.callback(server.stop)
-        client = stack.enter_context(server.connect())
-        print(_versions(client, go))
+        print(_versions(server, go))
         for mode in _MODES:
-            with _breakpoint(client, mode.collect):
-                _report(mode, _take_turns(_clients(server, go_client), options))
+            _report(mode, _take_turns(_clients(server, go_client, mode.collect), options))
 
 
 def _options() -> argparse.Namespace:
@@ -155,26 +153,47 @@ def _built(name: str, folder: Path, *, flags: Sequence[str] = ()) -> tuple[Path,
     return out, go.version
 
 
-def _versions(client: Client, go: str) -> str:
-    delve = ".".join(map(str, versions.numbers(client.get_version().delve_version)))
+def _versions(server: Server, go: str) -> str:
+    with server.connect() as client:
+        delve = ".".join(map(str, versions.numbers(client.get_version().delve_version)))
     return f"Delve {delve}, Go {go}, Python {platform.python_version()}"
 
 
-@contextmanager
-def _breakpoint(client: Client, collect: api.Breakpoint) -> Iterator[None]:
+def _set(client: Client, collect: api.Breakpoint) -> int:
+    """Set the breakpoint, and return its id."""
     place = Resolver(client).resolve(Location.parse("target/main.go", "// one hit each"))
-    made = client.create_breakpoint(msgspec.structs.replace(collect, addrs=list(place.pcs)))
+    return client.create_breakpoint(msgspec.structs.replace(collect, addrs=list(place.pcs))).id
+
+
+@contextmanager
+def _breakpoint(server: Server, collect: api.Breakpoint) -> Iterator[None]:
+    """Have it set for a client that leaves it to others, which must not be connected meanwhile."""
+    with server.connect() as client:
+        made = _set(client, collect)
     try:
         yield
     finally:
-        client.clear_breakpoint(made.id)
+        _clear(server, made)
 
 
-def _clients(server: Server, go_client: Path) -> Mapping[str, Measure]:
+def _clear(server: Server, breakpoint_id: int) -> None:
+    with server.connect() as client:
+        client.clear_breakpoint(breakpoint_id)
+
+
+def _clients(server: Server, go_client: Path, collect: api.Breakpoint) -> Mapping[str, Measure]:
+    def with_go(hits: int) -> Round:
+        with _breakpoint(server, collect):
+            return _with_go(server, go_client, hits)
+
+    def with_client(hits: int) -> Round:
+        with _breakpoint(server, collect):
+            return _with_client(server, hits)
+
     return {
-        _GO_CLIENT: lambda hits: _with_go(server, go_client, hits),
-        "Client": lambda hits: _with_client(server, hits),
-        "Loop": lambda hits: _with_loop(server, hits),
+        _GO_CLIENT: with_go,
+        "Client": with_client,
+        "Loop": lambda hits: _with_loop(server, collect, hits),
     }
 
 
@@ -195,15 +214,18 @@ def _with_client(server: Server, hits: int) -> Round:
     return Round(seconds, _count(state))
 
 
-def _with_loop(server: Server, hits: int) -> Round:
+def _with_loop(server: Server, collect: api.Breakpoint, hits: int) -> Round:
     recorder = _Recorder(hits)
     loop = Loop(server.connect, recorder)
+    # It gives way at the breakpoints of others.
+    made = _set(loop.client, collect)
     loop.start()
     try:
         if not poll(lambda: _has_enough(loop), timeout=_TIMEOUT):
             raise DelveTimeoutError(f"the loop did not get {hits} hits in {_TIMEOUT:g} s")
     finally:
         loop.close()
+        _clear(server, made)
     return recorder.round()
 
 

@@ -68,8 +68,8 @@ class Follower:
         self._session = session
         self._others = others
         self._is_asked = is_asked
-        self._side = connect()
-        others.add(self._side)
+        self._own = contextlib.ExitStack()
+        self._side = self._own.enter_context(others.own(connect))
         self._is_looking = False
         self._working_since: float | None = None
         self._has_halted = False
@@ -86,7 +86,7 @@ class Follower:
     def close(self) -> None:
         """End the second connection."""
         self._closed.set()
-        self._side.close()
+        self._own.close()
         self._thread.join()
 
     @property

@@ -8,9 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from pytest_kdelve.delve.following import NEWCOMER_PATIENCE, Follower, is_anothers
 from pytest_kdelve.delve.forwarding import forwarding
-from pytest_kdelve.delve.others import Others
+from pytest_kdelve.delve.giving_way import GivingWay
 from pytest_kdelve.delve.session import HALT_INTERVAL, Session
 from pytest_kdelve.delve.status import Running
 from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step, move
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.delve import api
     from pytest_kdelve.delve.client import Client
+    from pytest_kdelve.delve.following import Follower
 
 T = TypeVar("T")
 
@@ -31,9 +31,6 @@ DEFAULT_TIMEOUT = 60.0
 _RESUME_INTERVAL = 0.005
 #: Seconds until it is looked again whether another client has moved a target that stands.
 _MOVE_INTERVAL = 0.05
-#: Seconds until it is looked again whether another client has come, and until it may have halted
-#: the target.
-_NEWCOMER_INTERVAL = 0.3
 #: Seconds until a target that stood still for a job, but does not, has been resumed by another.
 _RESCUE_AFTER = 1.0
 
@@ -87,14 +84,8 @@ class Loop:
         connect: Callable[[], Client],
         on_stop: Callable[[Client, api.DebuggerState], None],
     ) -> None:
-        self._connect = connect
         self._client = connect()
         self._session = Session(self._client)
-        self._others = Others(self._client)
-        #: Only the loop's thread changes it; there is one while other clients may be there.
-        self._follower: Follower | None = None
-        #: Whether another client may ever have moved the target.
-        self.has_followed = False
         self._on_stop = on_stop
         self._jobs: queue.SimpleQueue[_Job[Any]] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -106,28 +97,30 @@ class Loop:
         self._ended: DelveError | None = None
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="kdelve-continue", daemon=True)
-        self._over = threading.Event()
-        #: Set whenever the target is about to be resumed after a halt.
-        self._resumes = threading.Event()
-        self._watching = threading.Thread(target=self._watch, name="kdelve-others", daemon=True)
+        self._giving_way = GivingWay(
+            self._client,
+            self._session,
+            connect,
+            is_asked=lambda: not self._jobs.empty(),
+            look_around=lambda: self.call(lambda _client: None),
+        )
 
     def start(self) -> None:
         """Resume the target, and keep it running until it exits or ``close`` is called."""
         with self._starting:
             self._thread.start()
-            self._watching.start()
+            self._giving_way.start()
 
     def close(self) -> None:
         """End the loop and the connection; the target stays as it is at that moment."""
         self._closing = True
-        self._over.set()
-        self._resumes.set()
+        self._giving_way.end()
         self._session.close()
         # It wakes up the thread that waits for jobs.
         self._jobs.put(_Job(lambda: None))
         if self._is_started:
             self._thread.join(DEFAULT_TIMEOUT)
-            self._watching.join(DEFAULT_TIMEOUT)
+            self._giving_way.close()
         else:
             self._end(self._closed())
 
@@ -174,12 +167,17 @@ class Loop:
     @property
     def gives_way(self) -> bool:
         """Whether another client of the same Delve has the target at this moment."""
-        return self._follower is not None
+        return self._giving_way.follower is not None
+
+    @property
+    def has_followed(self) -> bool:
+        """Whether another client may ever have moved the target."""
+        return self._giving_way.has_followed
 
     @property
     def has_lost_stop(self) -> bool:
         """Whether another client has resumed the target meanwhile; for use in ``on_stop``."""
-        return self._follower is not None and self._session.has_moved()
+        return self.gives_way and self._session.has_moved()
 
     def check(self) -> None:
         """Raise the reason why the loop is over, if it is."""
@@ -213,7 +211,7 @@ class Loop:
             while not job.done.is_set():
                 interval = HALT_INTERVAL if self._halt() else _RESUME_INTERVAL
                 if time.monotonic() > rescue_at:
-                    self._rescue()
+                    self._giving_way.rescue()
                     rescue_at = time.monotonic() + _RESCUE_AFTER
                 if not job.done.wait(interval) and time.monotonic() > deadline:
                     raise DelveTimeoutError(
@@ -232,25 +230,12 @@ class Loop:
             return not self._is_stepping and self._session.request_halt()
         return False
 
-    def _rescue(self) -> None:
-        """Halt a target that should stand, but was resumed by a client that is not followed yet.
-
-        What the loop asks of it is answered only at its next stop, as is all else on its
-        connection.
-        """
-        with contextlib.suppress(DelveError):
-            if isinstance(self._session.status, Stop) and self._follower is None:
-                with self._connect() as side:
-                    self._others.add(side)
-                    if side.state(non_blocking=True).running:
-                        side.halt()
-
     def _run(self) -> None:
         try:
             while not self._closing:
                 self._serve_jobs()
                 self._serve_while_held()
-                self._look_around()
+                self._giving_way.look_around()
                 self._follow()
                 if not self._closing:
                     self._run_to_stop()
@@ -260,7 +245,7 @@ class Loop:
         except Exception as error:  # noqa: BLE001 - a thread has nobody above it; see _end
             self._end(DelveError(f"reading a stop failed: {error!r}"), cause=error)
         finally:
-            self._stop_following()
+            self._giving_way.stop_following()
 
     def _closed(self) -> DelveError:
         return DelveConnectionError(f"the session with {self._client.address} was closed")
@@ -271,87 +256,35 @@ class Loop:
             stop = self._session.wait()
         else:
             stop = self._session.continue_()
-        is_theirs = is_anothers(stop, self._session, self._client.own_breakpoints)
-        if self._follower:
-            self._follower.note(is_theirs=is_theirs)
-        elif is_theirs:
-            # Whether anybody is there is asked later, since another client may go on at once.
-            self._start_following()
+        self._giving_way.note(stop)
         self._tell(stop.state)
 
-    def _look_around(self) -> None:
-        """Give way to a client that has come while the target stood still for a job.
-
-        It had no need to halt the target, so the next stop would not tell of it.
-        """
-        if self._follower or not self._session.was_halted:
-            return
-        if self._others.are_there():
-            self._start_following(NEWCOMER_PATIENCE)
-        else:
-            self._resumes.set()
-
-    def _watch(self) -> None:
-        """Let the loop look around once a client has come, and left the target alone."""
-        with contextlib.suppress(DelveError):
-            while not self._over.is_set():
-                # One that comes just before the target is resumed takes it for one that stands;
-                # of others, most halt it by themselves.
-                is_resumed = self._resumes.wait(_NEWCOMER_INTERVAL)
-                self._resumes.clear()
-                is_there = not self._over.wait(_RESUME_INTERVAL) and self._others.are_there()
-                if is_there and not is_resumed:
-                    self._over.wait(_NEWCOMER_INTERVAL)
-                if is_there and self._follower is None:
-                    self.call(lambda _client: None)
-
     def _tell(self, state: api.DebuggerState) -> None:
-        with self._working():
+        with self._giving_way.working():
             self._on_stop(self._client, state)
-
-    def _start_following(self, patience: float | None = None) -> None:
-        if self._follower is None:
-            self.has_followed = True
-            self._follower = Follower(
-                self._client,
-                self._session,
-                self._others,
-                self._connect,
-                is_asked=lambda: not self._jobs.empty(),
-                patience=patience,
-            )
-
-    def _stop_following(self) -> None:
-        if self._follower:
-            self._follower.close()
-            self._follower = None
-
-    def _working(self) -> contextlib.AbstractContextManager[None]:
-        return self._follower.working() if self._follower else contextlib.nullcontext()
 
     def _follow(self) -> None:
         """Return once it is the loop's turn to resume the target."""
-        while self._follower and not self._closing:
-            if self._follower.has_moved():
-                self._look()
+        while (follower := self._giving_way.follower) and not self._closing:
+            if follower.has_moved():
+                self._look(follower)
                 self._serve_jobs()
-            elif self._follower.is_alone:
-                self._stop_following()
+            elif follower.is_alone:
+                self._giving_way.stop_following()
                 self._serve_while_held()
-            elif self._follower.has_turn and not self._holders:
+            elif follower.has_turn and not self._holders:
                 return
             elif job := self._next_job(_MOVE_INTERVAL):
                 self._do(job)
 
-    def _look(self) -> None:
+    def _look(self, follower: Follower) -> None:
         """Wait for the next stop of a target that another client has resumed, and read it."""
-        if self._follower:
-            before = self._session.stop
-            state = self._follower.look()
-            if not is_same_stop(self._session.stop.state, before.state):
-                # Whoever held it has lost it.
-                self._holders.clear()
-            self._tell(state)
+        before = self._session.stop
+        state = follower.look()
+        if not is_same_stop(self._session.stop.state, before.state):
+            # Whoever held it has lost it.
+            self._holders.clear()
+        self._tell(state)
 
     def _serve_jobs(self) -> None:
         """Do what has been asked for until now; what is asked for meanwhile waits for a stop.
@@ -368,7 +301,7 @@ class Loop:
             return None
 
     def _do(self, job: _Job[Any]) -> None:
-        with self._working():
+        with self._giving_way.working():
             job.run()
 
     def _serve_while_held(self) -> None:
@@ -378,7 +311,7 @@ class Loop:
             try:
                 if self._session.has_moved():
                     self._holders.clear()
-                    self._start_following()
+                    self._giving_way.follow()
             except BaseException as error:
                 if job:
                     job.fail(error)
@@ -405,8 +338,7 @@ class Loop:
     def _end(self, error: DelveError, *, cause: BaseException | None = None) -> None:
         """Give the reason to everybody who waits now and to everybody who asks later."""
         error.__cause__ = cause
-        self._over.set()
-        self._resumes.set()
+        self._giving_way.end()
         with self._lock:
             self._ended = error
         with contextlib.suppress(queue.Empty):

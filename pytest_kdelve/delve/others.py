@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_kdelve.delve.client import Client
 
@@ -29,20 +29,24 @@ class Others:
     """
 
     def __init__(self, client: Client) -> None:
-        """``client`` is one's own, as is each that ``add`` is called with."""
+        """``client`` is one's own, for as long as it is open."""
         self._number = client.port
         self._port = f"{client.port:04X}"
-        self._own: set[str] = set()
-        self.add(client)
+        self._own = {_end_of(client)}
         self._server: int | None = None
         self._alone_with: set[str] | None = None
 
-    def add(self, client: Client) -> None:
-        """Take a client for one's own."""
-        host, port = client.local_address
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        last = socket.inet_pton(family, host)[-4:]
-        self._own.add(f"{int.from_bytes(last, sys.byteorder):08X}:{port:04X}")
+    @contextlib.contextmanager
+    def own(self, connect: Callable[[], Client]) -> Iterator[Client]:
+        """Open one more client of one's own; once that is closed, its port may be another's."""
+        client = connect()
+        end = _end_of(client)
+        self._own.add(end)
+        try:
+            with client:
+                yield client
+        finally:
+            self._own.discard(end)
 
     def are_there(self) -> bool | None:
         """Whether somebody else is connected; None where that cannot be seen from here.
@@ -97,6 +101,14 @@ class _End(NamedTuple):
     local: str
     remote: str
     state: str
+
+
+def _end_of(client: Client) -> str:
+    """Return the client's own end as ``_address`` does."""
+    host, port = client.local_address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    last = socket.inet_pton(family, host)[-4:]
+    return f"{int.from_bytes(last, sys.byteorder):08X}:{port:04X}"
 
 
 def _port(address: str) -> str:

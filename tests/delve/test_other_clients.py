@@ -19,7 +19,6 @@ from pytest_kdelve.hits.collected import HitList
 from pytest_kdelve.hits.recorder import Recorder
 from pytest_kdelve.process import poll
 from tests.dap import Dap, DapError
-from tests.delve import toolchains
 from tests.delve.conftest import LONG, ended
 from tests.terminal import Terminal
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve import Server
     from pytest_kdelve.hits.model import Hit
     from tests.delve.conftest import Debug
-    from tests.delve.toolchains import Toolchain
 
 OURS, THEIRS = "// ours", "// theirs"
 
@@ -103,12 +101,6 @@ class Turns:
         assert answer.result(LONG)
         self.recorder.settle()
         assert len(self.hits) == known + 1
-
-
-@pytest.fixture(scope="session")
-def toolchain() -> Toolchain:
-    """Return the newest only: it is its adapter that is told apart from the loop."""
-    return toolchains.newest()
 
 
 @pytest.fixture
