@@ -34,6 +34,8 @@ _SEEN_FOR = 0.2
 _BLOCKED_AFTER = 0.05
 #: Seconds between two looks whether the target has to be halted.
 _HALT_INTERVAL = 0.02
+#: Seconds until a connection that does not answer is given up for a new one.
+_WEDGED_AFTER = 0.2
 
 
 def is_anothers(stop: Stop, session: Session, own_breakpoints: AbstractSet[int]) -> bool:
@@ -51,6 +53,8 @@ class Follower:
     else from that connection until then. So a second one halts the target where that is needed:
     within ``working``, and during ``look`` where ``is_asked`` says so. VS Code's adapter resumes
     the target after such a halt at once, so one may be needed for each thing that is asked for.
+    Of a connection with a halt, old Delve reads nothing until the target stands (``Command`` in the
+    debugger package of 1.9.1), so the next one may need a third connection.
     """
 
     def __init__(
@@ -68,8 +72,9 @@ class Follower:
         self._session = session
         self._others = others
         self._is_asked = is_asked
-        self._own = contextlib.ExitStack()
-        self._side = self._own.enter_context(others.own(connect))
+        self._connect = connect
+        self._sides = contextlib.ExitStack()
+        self._side = self._sides.enter_context(others.own(connect))
         self._is_looking = False
         self._working_since: float | None = None
         self._has_halted = False
@@ -84,10 +89,11 @@ class Follower:
         self._thread.start()
 
     def close(self) -> None:
-        """End the second connection."""
+        """End the connections that were made to halt."""
         self._closed.set()
-        self._own.close()
+        self._side.close()
         self._thread.join()
+        self._sides.close()
 
     @property
     def is_alone(self) -> bool:
@@ -161,8 +167,18 @@ class Follower:
     def _halt(self) -> None:
         # Whatever comes of it, the loop's own connection tells of a target that is gone.
         with contextlib.suppress(DelveError):
+            answered_at = time.monotonic()
             while not self._closed.wait(_HALT_INTERVAL):
-                if self._is_waiting() and self._runs():
+                if not self._is_waiting():
+                    answered_at = time.monotonic()
+                    continue
+                runs = self._runs()
+                if runs is not None:
+                    answered_at = time.monotonic()
+                elif time.monotonic() - answered_at > _WEDGED_AFTER:
+                    self._side = self._sides.enter_context(self._others.own(self._connect))
+                    answered_at = time.monotonic()
+                if runs is not False:
                     self._has_halted = True
                     self._side.request_halt()
 
@@ -174,9 +190,9 @@ class Follower:
         since = self._working_since
         return since is not None and time.monotonic() - since > _BLOCKED_AFTER
 
-    def _runs(self) -> bool:
-        """Whether the target runs; ``non_blocking`` is not where it is resumed at that moment."""
+    def _runs(self) -> bool | None:
+        """Whether the target runs; None where Delve does not answer, as while it is resumed."""
         try:
             return self._side.state(non_blocking=True, timeout=_HALT_INTERVAL).running
         except DelveTimeoutError:
-            return True
+            return None
