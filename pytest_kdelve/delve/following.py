@@ -169,16 +169,14 @@ class Follower:
         with contextlib.suppress(DelveError):
             answered_at = time.monotonic()
             while not self._closed.wait(_HALT_INTERVAL):
-                if not self._is_waiting():
-                    answered_at = time.monotonic()
-                    continue
-                runs = self._runs()
-                if runs is not None:
-                    answered_at = time.monotonic()
-                elif time.monotonic() - answered_at > _WEDGED_AFTER:
+                runs = self._runs() if self._is_waiting() else False
+                is_wedged = runs is None and time.monotonic() - answered_at > _WEDGED_AFTER
+                if is_wedged:
                     self._side = self._sides.enter_context(self._others.own(self._connect))
+                if runs is not None or is_wedged:
                     answered_at = time.monotonic()
-                if runs is not False:
+                # One that is sent to a connection of which nothing is read would come later.
+                if runs or is_wedged:
                     self._has_halted = True
                     self._side.request_halt()
 

@@ -225,9 +225,11 @@ def test_an_editor_that_goes_on_at_once_makes_what_cannot_be_judged(turns: Turns
         for _ in range(20):
             answer = turns.turn()
             while not answer.done():
-                # The adapter refuses while Delve carries out a halt that came at the same moment.
-                with contextlib.suppress(queue.Empty, DapError):
+                with contextlib.suppress(queue.Empty):
                     editor.event("stopped", timeout=0.05)
+                # The adapter refuses while Delve carries out a halt that came at the same moment,
+                # and tells of no other stop then: who wants to go on has to say so again.
+                with contextlib.suppress(DapError):
                     editor.continue_()
         editor.disconnect()
     assert read(turns.hits) == [*range(21)] or subscription.coverage.switched_off
