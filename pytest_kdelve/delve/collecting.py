@@ -11,7 +11,6 @@ from pytest_kdelve.errors import RPCError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from collections.abc import Set as AbstractSet
 
     from pytest_kdelve.delve.client import Client
 
@@ -21,17 +20,15 @@ T = TypeVar("T")
 _FULL = api.LoadConfig()
 
 
-def collect(
-    client: Client, state: api.DebuggerState, breakpoints: AbstractSet[int]
-) -> api.DebuggerState:
-    """Return a state with what some breakpoints collect in the threads that stand there.
+def collect(client: Client, state: api.DebuggerState) -> api.DebuggerState:
+    """Return a state with what the client's own breakpoints collect in the threads at them.
 
     Only the reply of the command that moved the target has it, so it is asked for one by one. The
     target must stand; for it to be read in one piece, nobody may resume it.
     """
     threads = [
         msgspec.structs.replace(thread, breakpoint_info=_info(client, thread, thread.breakpoint))
-        if thread.breakpoint and thread.breakpoint.id in breakpoints
+        if thread.breakpoint and thread.breakpoint.id in client.own_breakpoints
         else thread
         for thread in state.threads or ()
     ]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.delve import api, late_halts
 from pytest_kdelve.delve.collecting import collect
+from pytest_kdelve.delve.session import HALT_INTERVAL
 from pytest_kdelve.delve.status import Running
 from pytest_kdelve.delve.stops import Stop, StopReason, is_same_stop, without_hits_of
 from pytest_kdelve.errors import DelveError, DelveTimeoutError
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
-    from pytest_kdelve.delve import api
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.others import Others
     from pytest_kdelve.delve.session import Session
@@ -33,9 +35,12 @@ _SEEN_FOR = 0.2
 #: Seconds after which what is asked of a target that stands must have been answered.
 _BLOCKED_AFTER = 0.05
 #: Seconds between two looks whether the target has to be halted.
-_HALT_INTERVAL = 0.02
-#: Seconds until a connection that does not answer is given up for a new one.
-_WEDGED_AFTER = 0.2
+_LOOK_INTERVAL = 0.02
+#: Seconds for which Delve may take a target for one that runs while it stands: so it does for the
+#: moment that a late halt or a switch takes.
+_MOMENT = 0.25
+#: Seconds for Delve to say whether the target runs, while other clients ask for much.
+_ANSWER_TIMEOUT = 60.0
 
 
 def is_anothers(stop: Stop, session: Session, own_breakpoints: AbstractSet[int]) -> bool:
@@ -46,54 +51,83 @@ def is_anothers(stop: Stop, session: Session, own_breakpoints: AbstractSet[int])
     return stop.reason is StopReason.NEXT_FINISHED or (is_halted and not session.was_halted)
 
 
+def has_moved(session: Session, *, for_a_moment: bool = False) -> bool:
+    """Whether another client has resumed or moved a target that stood still.
+
+    With ``for_a_moment``, also where it may only seem to run.
+    """
+    began, stop = time.monotonic(), session.stop
+    while (state := session.call(_state_now)).running:
+        if for_a_moment or time.monotonic() - began > _MOMENT:
+            return True
+    return not is_same_stop(state, stop.state)
+
+
+def _state_now(client: Client) -> api.DebuggerState:
+    """Return the state as it is, even if the target runs.
+
+    It takes until the next stop where another client resumes the target at this moment.
+    """
+    deadline = time.monotonic() + _ANSWER_TIMEOUT
+    while True:
+        try:
+            return client.state(non_blocking=True, timeout=_MOMENT)
+        except DelveTimeoutError:
+            if time.monotonic() > deadline:
+                raise
+
+
+def halt(others: Others) -> None:
+    """Halt a target that another client has resumed; it may be lost, as any halt.
+
+    Delve before 1.27.2 reads nothing more from a connection with a halt until the target stands
+    (``Command`` in its debugger package), so each halt has a connection of its own.
+    """
+    with others.own() as side, contextlib.suppress(DelveTimeoutError):
+        side.command(api.CommandName.HALT, timeout=HALT_INTERVAL)
+
+
 class Follower:
     """Follows a target that another client may move at any moment.
 
     What is asked of a target that runs is answered only at its next stop, and Delve reads nothing
-    else from that connection until then. So a second one halts the target where that is needed:
+    else from that connection until then. So other ones halt the target where that is needed:
     within ``working``, and during ``look`` where ``is_asked`` says so. VS Code's adapter resumes
     the target after such a halt at once, so one may be needed for each thing that is asked for.
-    Of a connection with a halt, old Delve reads nothing until the target stands (``Command`` in the
-    debugger package of 1.9.1), so the next one may need a third connection.
     """
 
     def __init__(
         self,
-        client: Client,
         session: Session,
         others: Others,
-        connect: Callable[[], Client],
         *,
         is_asked: Callable[[], bool],
         patience: float | None,
     ) -> None:
-        """``patience`` is None where another client has stopped the target, and is to resume it."""
-        self._client = client
+        """``patience`` are the seconds until a target that stands is to be resumed here.
+
+        None where another client has stopped it, and is to resume it.
+        """
         self._session = session
         self._others = others
         self._is_asked = is_asked
-        self._connect = connect
-        self._sides = contextlib.ExitStack()
-        self._side = self._sides.enter_context(others.own(connect))
         self._is_looking = False
         self._working_since: float | None = None
+        self._halting = threading.Lock()
         self._has_halted = False
         self._seen_at = 0.0
         self._is_alone = False
         self._are_there: bool | None = True
-        self._is_theirs = patience is None
-        self._patience = patience or 0.0
+        self._patience = patience
         self._stands_since = time.monotonic()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._halt, name="kdelve-follow", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End the connections that were made to halt."""
+        """Halt the target no more."""
         self._closed.set()
-        self._side.close()
         self._thread.join()
-        self._sides.close()
 
     @property
     def is_alone(self) -> bool:
@@ -103,25 +137,22 @@ class Follower:
         done.
         """
         if time.monotonic() - self._seen_at > _SEEN_FOR:
-            was_there, are_there = self._are_there, self._others.are_there()
-            self._are_there = are_there
-            self._is_alone = was_there is False and are_there is False
+            was_there, self._are_there = self._are_there, self._others.are_there()
+            self._is_alone = was_there is False and self._are_there is False
             self._seen_at = time.monotonic()
         return self._is_alone
 
     @property
     def has_turn(self) -> bool:
-        """Whether a target that stands is to be resumed here."""
-        if self.is_alone:
-            return True
-        patience = UNSEEN_PATIENCE if self._is_theirs else self._patience
-        stood = time.monotonic() - self._stands_since
-        return stood >= patience and not (self._is_theirs and self._are_there is not None)
+        """Whether a target that stands is to be resumed here, though another client is there."""
+        patience = self._patience
+        if patience is None:
+            patience = UNSEEN_PATIENCE if self._are_there is None else math.inf
+        return time.monotonic() - self._stands_since >= patience
 
-    def note(self, *, is_theirs: bool) -> None:
-        """Take note of a stop of a target that the session itself had resumed."""
-        self._is_theirs = is_theirs
-        self._patience = 0.0
+    def note(self, patience: float | None) -> None:
+        """Take note of a new stop, and of the seconds until the target is to be resumed here."""
+        self._patience = patience
         self._stands_since = time.monotonic()
 
     @contextlib.contextmanager
@@ -135,7 +166,7 @@ class Follower:
 
     def has_moved(self) -> bool:
         """Whether the target runs, or was resumed and halted, perhaps where it had stood."""
-        return self._session.runs() or self._has_halted
+        return has_moved(self._session, for_a_moment=True) or self._has_halted
 
     def look(self) -> api.DebuggerState:
         """Wait until the target stands, and return what is new there."""
@@ -145,40 +176,29 @@ class Follower:
             stop = self._session.look()
         finally:
             self._is_looking = False
-        if self._has_halted:
-            with self.working():
-                # Delve reads a connection in order, so it has sent the signal when it answers this.
-                self._runs()
-                self._session.take_back_halt()
-        with self.working():
-            fresh = without_hits_of(stop, before)
-            state = collect(self._client, fresh, self._client.own_breakpoints)
         # It takes no time where a late halt or a switch made Delve say that the target runs.
-        has_run = self._has_halted or time.monotonic() - began > _BLOCKED_AFTER
-        if has_run or not is_same_stop(stop.state, before.state):
+        took_time = time.monotonic() - began > _BLOCKED_AFTER
+        with self._halting:
+            has_halted, self._has_halted = self._has_halted, False
+        with self.working():
+            if has_halted:
+                self._session.call(lambda client: late_halts.use_up(client, stop))
+            fresh = without_hits_of(stop, before)
+            state = self._session.call(lambda client: collect(client, fresh))
+        if has_halted or took_time or not is_same_stop(stop.state, before.state):
             # Where another client waits for the stop, it takes a hit for its own.
             has_hits = any(each.breakpoint for each in state.threads or ())
-            self._is_theirs = has_hits or not self._has_halted
-            self._patience = PATIENCE
-            self._stands_since = time.monotonic()
-        self._has_halted = False
+            self.note(PATIENCE if has_halted and not has_hits else None)
         return state
 
     def _halt(self) -> None:
         # Whatever comes of it, the loop's own connection tells of a target that is gone.
-        with contextlib.suppress(DelveError):
-            answered_at = time.monotonic()
-            while not self._closed.wait(_HALT_INTERVAL):
-                runs = self._runs() if self._is_waiting() else False
-                is_wedged = runs is None and time.monotonic() - answered_at > _WEDGED_AFTER
-                if is_wedged:
-                    self._side = self._sides.enter_context(self._others.own(self._connect))
-                if runs is not None or is_wedged:
-                    answered_at = time.monotonic()
-                # One that is sent to a connection of which nothing is read would come later.
-                if runs or is_wedged:
-                    self._has_halted = True
-                    self._side.request_halt()
+        with contextlib.suppress(DelveError), self._others.own() as side:
+            while not self._closed.wait(_LOOK_INTERVAL):
+                with self._halting:
+                    if self._is_waiting() and _runs(side):
+                        self._has_halted = True
+                        halt(self._others)
 
     def _is_waiting(self) -> bool:
         """Whether something is asked for that is answered only where the target stands."""
@@ -188,9 +208,10 @@ class Follower:
         since = self._working_since
         return since is not None and time.monotonic() - since > _BLOCKED_AFTER
 
-    def _runs(self) -> bool | None:
-        """Whether the target runs; None where Delve does not answer, as while it is resumed."""
-        try:
-            return self._side.state(non_blocking=True, timeout=_HALT_INTERVAL).running
-        except DelveTimeoutError:
-            return None
+
+def _runs(side: Client) -> bool:
+    """Whether the target runs; not where Delve does not answer, as while it is resumed."""
+    try:
+        return side.state(non_blocking=True, timeout=_LOOK_INTERVAL).running
+    except DelveTimeoutError:
+        return False

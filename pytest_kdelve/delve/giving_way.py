@@ -6,7 +6,7 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve.following import NEWCOMER_PATIENCE, Follower, is_anothers
+from pytest_kdelve.delve.following import NEWCOMER_PATIENCE, Follower, halt, is_anothers
 from pytest_kdelve.delve.others import Others
 from pytest_kdelve.delve.stops import Stop
 from pytest_kdelve.errors import DelveError
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.session import Session
 
-#: Seconds for the threads to end.
+#: Seconds for the thread to end.
 _CLOSE_TIMEOUT = 60.0
-#: Seconds until it is looked again whether another client has come, and until it may have halted
-#: the target.
+#: Seconds until it is looked again whether another client has come, and for one that has come to
+#: halt the target by itself.
 _NEWCOMER_INTERVAL = 0.3
-#: Seconds after which a target that was halted for a job has been resumed.
-_RESUME_MOMENT = 0.005
 
 
 class GivingWay:
@@ -41,21 +39,18 @@ class GivingWay:
         is_asked: Callable[[], bool],
         look_around: Callable[[], None],
     ) -> None:
-        """``look_around`` halts the target, and has the loop call the method of that name.
+        """``look_around`` has the loop call the method of that name while the target stands.
 
         It is called in a thread that looks for newcomers. ``is_asked`` is as for ``Follower``.
         """
         self._client = client
         self._session = session
-        self._connect = connect
         self._is_asked = is_asked
         self._ask_to_look_around = look_around
-        self._others = Others(client)
+        self._others = Others(client, connect)
         self._follower: Follower | None = None
         self._has_followed = False
         self._over = threading.Event()
-        #: Set whenever the target is about to be resumed after a halt.
-        self._resumes = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="kdelve-others", daemon=True)
 
     def start(self) -> None:
@@ -65,13 +60,11 @@ class GivingWay:
     def end(self) -> None:
         """Look for nobody any more."""
         self._over.set()
-        self._resumes.set()
 
     def close(self) -> None:
         """Look for nobody any more, and wait until nobody is looked for."""
         self.end()
-        if self._thread.ident is not None:
-            self._thread.join(_CLOSE_TIMEOUT)
+        self._thread.join(_CLOSE_TIMEOUT)
 
     @property
     def follower(self) -> Follower | None:
@@ -88,12 +81,7 @@ class GivingWay:
         if self._follower is None:
             self._has_followed = True
             self._follower = Follower(
-                self._client,
-                self._session,
-                self._others,
-                self._connect,
-                is_asked=self._is_asked,
-                patience=patience,
+                self._session, self._others, is_asked=self._is_asked, patience=patience
             )
 
     def stop_following(self) -> None:
@@ -106,22 +94,19 @@ class GivingWay:
         """Take note of a stop of a target that the session itself had resumed."""
         is_theirs = is_anothers(stop, self._session, self._client.own_breakpoints)
         if self._follower:
-            self._follower.note(is_theirs=is_theirs)
-        elif is_theirs:
-            # Whether anybody is there is asked later, since another client may go on at once.
+            self._follower.note(None if is_theirs else 0.0)
+        elif is_theirs and not (stop.hits and self._others.are_there() is False):
+            # A breakpoint that was left behind is passed by at once; what somebody has asked for
+            # who is gone may be still to be done.
             self.follow()
 
     def look_around(self) -> None:
-        """Give way to a client that has come while the target stood still for a job.
+        """Give way to a client that has come while the target stood still.
 
-        It had no need to halt the target, so the next stop would not tell of it.
+        It had no need to halt the target, so no stop tells of it.
         """
-        if self._follower or not self._session.was_halted:
-            return
-        if self._others.are_there():
+        if self._follower is None and self._others.are_there():
             self.follow(NEWCOMER_PATIENCE)
-        else:
-            self._resumes.set()
 
     def working(self) -> contextlib.AbstractContextManager[None]:
         """Have the target halted whenever another client resumes it meanwhile."""
@@ -135,20 +120,17 @@ class GivingWay:
         """
         with contextlib.suppress(DelveError):
             if isinstance(self._session.status, Stop) and self._follower is None:
-                with self._others.own(self._connect) as side:
-                    if side.state(non_blocking=True).running:
-                        side.halt()
+                with self._others.own() as side:
+                    runs = side.state(non_blocking=True).running
+                if runs:
+                    self._has_followed = True
+                    halt(self._others)
 
     def _watch(self) -> None:
         """Have the loop look around once a client has come, and left the target alone."""
         with contextlib.suppress(DelveError):
-            while not self._over.is_set():
-                # One that comes just before the target is resumed takes it for one that stands;
-                # of others, most halt it by themselves.
-                is_resumed = self._resumes.wait(_NEWCOMER_INTERVAL)
-                self._resumes.clear()
-                is_there = not self._over.wait(_RESUME_MOMENT) and self._others.are_there()
-                if is_there and not is_resumed:
+            while not self._over.wait(_NEWCOMER_INTERVAL):
+                if self._follower is None and self._others.are_there():
                     self._over.wait(_NEWCOMER_INTERVAL)
-                if is_there and self._follower is None:
-                    self._ask_to_look_around()
+                    if self._follower is None:
+                        self._ask_to_look_around()

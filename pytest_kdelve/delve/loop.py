@@ -8,6 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from pytest_kdelve.delve.following import has_moved
 from pytest_kdelve.delve.forwarding import forwarding
 from pytest_kdelve.delve.giving_way import GivingWay
 from pytest_kdelve.delve.session import HALT_INTERVAL, Session
@@ -102,14 +103,14 @@ class Loop:
             self._session,
             connect,
             is_asked=lambda: not self._jobs.empty(),
-            look_around=lambda: self.call(lambda _client: None),
+            look_around=lambda: self.call(lambda _client: self._giving_way.look_around()),
         )
 
     def start(self) -> None:
         """Resume the target, and keep it running until it exits or ``close`` is called."""
         with self._starting:
-            self._thread.start()
             self._giving_way.start()
+            self._thread.start()
 
     def close(self) -> None:
         """End the loop and the connection; the target stays as it is at that moment."""
@@ -177,7 +178,7 @@ class Loop:
     @property
     def has_lost_stop(self) -> bool:
         """Whether another client has resumed the target meanwhile; for use in ``on_stop``."""
-        return self.gives_way and self._session.has_moved()
+        return self.has_followed and has_moved(self._session)
 
     def check(self) -> None:
         """Raise the reason why the loop is over, if it is."""
@@ -235,7 +236,8 @@ class Loop:
             while not self._closing:
                 self._serve_jobs()
                 self._serve_while_held()
-                self._giving_way.look_around()
+                if self._session.was_halted:
+                    self._giving_way.look_around()
                 self._follow()
                 if not self._closing:
                     self._run_to_stop()
@@ -309,7 +311,7 @@ class Loop:
         while self._holders and isinstance(self._session.status, Stop) and not self._closing:
             job = self._next_job(_MOVE_INTERVAL)
             try:
-                if self._session.has_moved():
+                if has_moved(self._session):
                     self._holders.clear()
                     self._giving_way.follow()
             except BaseException as error:

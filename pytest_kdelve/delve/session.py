@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import signal
 import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import msgspec
 
-from pytest_kdelve.delve import api
+from pytest_kdelve.delve import api, late_halts
 from pytest_kdelve.delve.forwarding import forwarding
 from pytest_kdelve.delve.status import Closed, Exited, Running, Status, require_stop
-from pytest_kdelve.delve.stops import Stop, StopReason, is_same_stop, read_stop
+from pytest_kdelve.delve.stops import Stop, StopReason, read_stop
 from pytest_kdelve.errors import (
     ConditionError,
     DelveConnectionError,
@@ -41,12 +38,9 @@ T = TypeVar("T")
 DEFAULT_TIMEOUT = 60.0
 #: Seconds for a core dump; it is as large as the target's memory.
 DUMP_TIMEOUT = 600.0
-#: Seconds for which Delve may take a target for one that runs while it stands.
-_MOMENT = 0.25
 #: Seconds between two halts; one is lost where Delve steps over a breakpoint at that moment.
 HALT_INTERVAL = 0.2
 _DUMP_INTERVAL = timedelta(milliseconds=200)
-_PENDING = re.compile(r"^ShdPnd:\s*(?P<signals>[0-9a-f]+)$", re.MULTILINE)
 #: What Delve before 1.20.2 says when threads end while it stops them: the target is exiting, and
 #: only another continue tells the status (ESRCH in ``stop`` of its native/proc_linux.go).
 _EXITING = "no such process"
@@ -214,34 +208,6 @@ class Session:
         """Whether this session has asked for a halt since it resumed the target."""
         return self._halted_at is not None
 
-    def has_moved(self) -> bool:
-        """Whether another client has resumed or moved the target since it stopped here."""
-        with self._standing() as stop:
-            runs_since: float | None = None
-            while (state := self._state_now()).running:
-                # So it is for the moment that a late halt or a switch takes, too.
-                runs_since = runs_since or time.monotonic()
-                if time.monotonic() - runs_since > _MOMENT:
-                    return True
-            return not is_same_stop(state, stop.state)
-
-    def runs(self) -> bool:
-        """Whether the target runs, be it for a moment only, or stands elsewhere than it did."""
-        with self._standing() as stop:
-            state = self._state_now()
-            return state.running or not is_same_stop(state, stop.state)
-
-    def _state_now(self) -> api.DebuggerState:
-        """Return the state as it is; ``non_blocking`` waits while another client reads."""
-        deadline = time.monotonic() + DEFAULT_TIMEOUT
-        while True:
-            try:
-                # Where it was resumed at that moment, the next answer says so.
-                return self._client.state(non_blocking=True, timeout=_MOMENT)
-            except DelveTimeoutError:
-                if time.monotonic() > deadline:
-                    raise
-
     def look(self) -> Stop:
         """Return where a target stands that another client moves, at its next stop if it runs.
 
@@ -251,11 +217,6 @@ class Session:
         with self._standing():
             self._status = Running(is_followed=True)
         return self.wait()
-
-    def take_back_halt(self) -> None:
-        """Use up a halt of another connection that came when the target had stopped by itself."""
-        with self._standing() as stop:
-            self._take_back_halt(stop)
 
     # The whole process.
 
@@ -488,28 +449,10 @@ class Session:
         )
 
     def _take_back_halt(self, stop: Stop) -> None:
-        """Use up a halt that came when the target had stopped by itself.
-
-        Delve halts by a SIGTRAP. One that is still pending ends the single step by which Delve
-        passes a breakpoint at the resume, before the step is made, so that the same hit would be
-        counted once more. A step instruction is ended by it likewise, and makes no step.
-        """
-        threads = stop.state.threads
-        if not threads:
-            return
-        if self._halted_at is not None:
+        if self._halted_at is not None and stop.state.threads:
             # Delve reads a connection in order, so it has sent the signal when it answers this.
             self._client.state()
-        if not _has_pending_trap(stop.state.pid):
-            return
-        thread = next((thread for thread in threads if thread.breakpoint), threads[0])
-        with contextlib.suppress(RPCError):  # A call may have let this thread go and end.
-            self._client.switch_thread(thread.id)
-            self._client.command(api.CommandName.STEP_INSTRUCTION, timeout=DEFAULT_TIMEOUT)
-            if stop.goroutine_id:
-                self._client.switch_goroutine(stop.goroutine_id)
-            elif stop.state.current_thread:
-                self._client.switch_thread(stop.state.current_thread.id)
+        late_halts.use_up(self._client, stop)
 
 
 def _with_conditions(text: str, status: Status) -> str:
@@ -521,12 +464,3 @@ def _with_conditions(text: str, status: Status) -> str:
         if each and each.cond
     }
     return "; ".join([text, *sorted(conditions)])
-
-
-def _has_pending_trap(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False  # It has ended, or is on another machine.
-    found = _PENDING.search(status)
-    return found is not None and bool(int(found["signals"], 16) >> (signal.SIGTRAP - 1) & 1)
