@@ -77,6 +77,10 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[bytes | None, bytes | None, bytes | None]
     capabilities: int
 
+    def __repr__(self) -> str:
+        """Leave out the environment, which may have secrets."""
+        return f"ProcessSpec(pid={self.pid}, command={self.command!r})"
+
     def is_running(self) -> bool:
         """Whether this very process has not ended; another one of the same pid is not it."""
         try:
