@@ -54,7 +54,7 @@ class Existing(RunningBefore):
     def make_credentials(self, cluster_role: str) -> Credentials:
         """Create a ServiceAccount of a name of its own; where nobody fills its Secret, ask."""
         with ServiceAccountMaker(self.access, name=self._name) as maker:
-            self._resources.callback(accounts.remove, self._given_kubeconfig, self._name)
+            self._resources.callback(self._remove_account, maker)
             self._resources.callback(self._let_run)
             maker.create(cluster_role)
             found: list[Credentials] = []
@@ -67,6 +67,11 @@ class Existing(RunningBefore):
             credentials = found[0] if filled_in_time else maker.request_token()
         self.write_kubeconfig(credentials)
         return credentials
+
+    def _remove_account(self, maker: ServiceAccountMaker) -> None:
+        # Who may not create it may not remove it, either.
+        if maker.has_begun:
+            accounts.remove(self._given_kubeconfig, self._name)
 
 
 class Attached(Existing):
