@@ -178,9 +178,7 @@ class ServiceAccountMaker:
 
 
 def _is_refusal(error: BaseException | None) -> bool:
-    return (
-        isinstance(error, ApiException) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR.value
-    )
+    return isinstance(error, ApiException) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR.value
 
 
 def _unless_gone(delete: Callable[..., object]) -> None:

@@ -128,6 +128,25 @@ def test_a_kubeconfig_that_may_do_nothing(
     result.stdout.fnmatch_lines(["could not read the ClusterRole 'cluster-admin': 403 Forbidden*"])
 
 
+def test_a_kubeconfig_of_another_cluster(
+    runner: Runner, attachable: Plain, under_delve: Plain
+) -> None:
+    """Nothing is made there."""
+    result = runner.run_file(
+        "def test_one(api): pass",
+        f"--kdelve-attach={attachable.process.pid}",
+        f"--kdelve-kubeconfig={under_delve.kubeconfig}",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [f"the kubeconfig * leads to {under_delve.access.url}, which answers (200 OK) while *"]
+    )
+    with under_delve.access.session() as session:
+        path = "/api/v1/namespaces/default/serviceaccounts"
+        assert session.get(f"{under_delve.access.url}{path}", timeout=30).json()["items"] == []
+    assert attachable.process.is_running()
+
+
 def test_pytest_is_killed_while_delve_is_attached(runner: Runner, attachable: Plain) -> None:
     pid = attachable.process.pid
     killed(runner, f"--kdelve-attach={pid}", f"--kdelve-kubeconfig={attachable.kubeconfig}")
