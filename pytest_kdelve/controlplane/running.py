@@ -78,8 +78,8 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: int
 
     def __repr__(self) -> str:
-        """Leave out the environment, which may have secrets."""
-        return f"ProcessSpec(pid={self.pid}, command={self.command!r})"
+        """Return what it is called by; its environment may hold secrets, and is in no message."""
+        return f"ProcessSpec({self.pid}: {self.command})"
 
     def is_running(self) -> bool:
         """Whether this very process has not ended; another one of the same pid is not it."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from filelock import FileLock
 
 from pytest_kdelve.cli import main
 from pytest_kdelve.controlplane import build, kept
-from pytest_kdelve.controlplane.journal import Owner
-from pytest_kdelve.controlplane.kept import Kept, Wanted
-from pytest_kdelve.errors import UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pytest_kdelve.controlplane.journal import JournalFile, Owner, RemoveFolder
+from pytest_kdelve.controlplane.kept import DEFAULT_NAME, Kept, Wanted
+from pytest_kdelve.controlplane.progress import for_stream
+from pytest_kdelve.errors import ProcessError, UsageError
+from tests.unit.runs import RUN, ended_owner, write_journal
 
 PLAIN = Wanted(kubernetes="1.37.2")
 
@@ -35,7 +37,7 @@ class Folder:
         directory.mkdir(parents=True, exist_ok=True)
         plain = Kept(
             name=name,
-            run="0123456789abcdef",
+            run=RUN,
             wanted=PLAIN,
             processes={"etcd": owner, "dlv": owner, "kube-apiserver": owner},
             url="https://127.0.0.1:6443",
@@ -57,12 +59,6 @@ class Folder:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
     monkeypatch.setenv("KDELVE_STATE", str(tmp_path))
     return Folder(tmp_path)
-
-
-def ended() -> Owner:
-    owner = Owner.of(os.getpid())
-    assert owner
-    return msgspec.structs.replace(owner, started=owner.started - 1)
 
 
 def test_what_is_wanted_otherwise_is_told_in_words() -> None:
@@ -89,12 +85,10 @@ def test_it_is_found_as_it_was_kept(folder: Folder) -> None:
 
 
 def test_ended_processes_are_named(folder: Folder) -> None:
-    processes = {"etcd": ended(), "dlv": ended(), "kube-apiserver": ended()}
+    processes = {"etcd": ended_owner(), "dlv": ended_owner(), "kube-apiserver": ended_owner()}
     one = folder.keep("default", processes=processes)
-    pid = os.getpid()
-    assert one.problem() == (
-        f"etcd (pid {pid}) and dlv (pid {pid}) and kube-apiserver (pid {pid}) ended"
-    )
+    each = " and ".join(f"{name} (pid {process.pid})" for name, process in processes.items())
+    assert one.problem() == f"{each} ended"
     assert str(one).splitlines()[0] == (
         f"default: Kubernetes 1.37.2, of no use any more: {one.problem()}; `kdelve down default`"
     )
@@ -132,6 +126,62 @@ def test_a_file_of_another_version(folder: Folder, content: str) -> None:
     assert "end that environment's processes, and remove the file" in str(raised.value)
 
 
+class Started(Exception):  # noqa: N818 - it is none
+    """A new one would be started now."""
+
+
+class TestSeveralProcesses:
+    @pytest.fixture(autouse=True)
+    def no_start(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def new(*_: object, **__: object) -> None:
+            raise Started
+
+        monkeypatch.setattr(kept, "new", new)
+
+    def up(self, folder: Folder) -> None:
+        progress = for_stream(io.StringIO())
+        kept.up(DEFAULT_NAME, PLAIN, cache=folder.path / "cache", progress=progress)
+
+    def ended(self, folder: Folder) -> tuple[Kept, JournalFile]:
+        one = folder.keep(DEFAULT_NAME, processes={"kube-apiserver": ended_owner()})
+        return one, write_journal(RemoveFolder(one.directory), kept=True)
+
+    def lock(self, folder: Folder) -> FileLock:
+        """Return what a run of pytest holds that uses it, and who starts it."""
+        environments = folder.path / "environments"
+        environments.mkdir(exist_ok=True)
+        return FileLock(environments / f"{DEFAULT_NAME}.lock", timeout=0)
+
+    def test_up_ends_what_is_left_of_one_that_is_of_no_use(self, folder: Folder) -> None:
+        """Else nobody would know of it any more: its file is written over."""
+        one, file = self.ended(folder)
+        with pytest.raises(Started):
+            self.up(folder)
+        assert not Path(one.directory).exists()
+        assert file.read() is None
+        assert kept.find(DEFAULT_NAME) is None
+
+    def test_up_leaves_one_that_runs_alone(self, folder: Folder) -> None:
+        """Whoever uses it holds the lock."""
+        one = folder.keep(DEFAULT_NAME)
+        with self.lock(folder), pytest.raises(UsageError, match="up already, dlv at"):
+            self.up(folder)
+        assert Path(one.directory).exists()
+
+    def test_two_that_start_the_same(self, folder: Folder) -> None:
+        with self.lock(folder), pytest.raises(UsageError, match="another process starts or"):
+            self.up(folder)
+        with pytest.raises(Started):
+            self.up(folder)
+
+    def test_two_that_end_the_same(self, folder: Folder) -> None:
+        one, file = self.ended(folder)
+        with file.lock, pytest.raises(ProcessError, match="another process ends"):
+            kept.down(one)
+        kept.down(one)
+        assert not Path(one.directory).exists()
+
+
 class TestCommands:
     def test_status(self, folder: Folder, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["status"]) == 1
@@ -139,7 +189,7 @@ class TestCommands:
         one = folder.keep("default")
         assert main(["status"]) == 0
         assert capsys.readouterr().out == f"{one}\n"
-        folder.keep("kept-1", processes={**one.processes, "dlv": ended()})
+        folder.keep("kept-1", processes={**one.processes, "dlv": ended_owner()})
         assert main(["status", "--json"]) == 1
         said = json.loads(capsys.readouterr().out)
         assert [said[name]["state"] for name in ("default", "kept-1")] == ["running", "ended"]
@@ -157,7 +207,7 @@ class TestCommands:
     def test_down_of_what_has_ended(
         self, folder: Folder, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        folder.keep("default", processes={"kube-apiserver": ended()})
+        folder.keep("default", processes={"kube-apiserver": ended_owner()})
         assert main(["down"]) == 0
         assert capsys.readouterr().out == "default: ended\n"
         assert kept.find_all() == []
