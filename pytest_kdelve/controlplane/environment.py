@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from abc import abstractmethod
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,12 +77,18 @@ class Environment(Lifecycle):
         """The environment for what is started: that of this process, with the run's mark."""
         return {**os.environ, **self._guardian.environment}
 
-    def _let_run(self) -> None:
-        """Resume it where it stands: recording has ended, or did not begin."""
-        # Where it is gone, or its Delve is, there is nothing to resume.
-        with suppress(DelveError), self.connect() as client:
-            if not client.state(non_blocking=True).running:
-                client.send_command(api.CommandName.CONTINUE)
+    def _let_run(self) -> bool:
+        """Resume it where it stands: recording has ended, or did not begin; whether it runs now.
+
+        Where it is gone, or its Delve is, there is nothing to resume.
+        """
+        try:
+            with self.connect() as client:
+                if not client.state(non_blocking=True).running:
+                    client.send_command(api.CommandName.CONTINUE)
+        except DelveError:
+            return False
+        return True
 
     @abstractmethod
     def connect(self) -> Client:

@@ -39,13 +39,15 @@ class Existing(RunningBefore):
         super().__init__()
         self._given_kubeconfig = kubeconfig
         self._name = f"{DEFAULT_NAME}-{secrets.token_hex(4)}"
+        self._account = RemoveObjects(kubeconfig=kubeconfig, name=self._name)
+        self._has_account = False
 
     def _start(self) -> None:
         self._begin()
         self.access = Access.by_kubeconfig(self._given_kubeconfig, files=self.directory)
         # What comes after it is undone before it, so that the apiserver runs then.
-        account = RemoveObjects(kubeconfig=self._given_kubeconfig, name=self._name)
-        self._resources.enter_context(self._guardian.undoing(account))
+        self._guardian.entrust(self._account)
+        self._resources.callback(self._forget_account)
         self._debug()
         self._check_access()
         if self.pid:
@@ -81,7 +83,6 @@ class Existing(RunningBefore):
         """Create a ServiceAccount of a name of its own; where nobody fills its Secret, ask."""
         with ServiceAccountMaker(self.access, name=self._name) as maker:
             self._resources.callback(self._remove_account, maker)
-            self._resources.callback(self._let_run)
             maker.create(cluster_role)
             found: list[Credentials] = []
 
@@ -95,9 +96,16 @@ class Existing(RunningBefore):
         return credentials
 
     def _remove_account(self, maker: ServiceAccountMaker) -> None:
+        """Remove it if the apiserver runs; else it is for the guardian, who may start it again."""
         # Who may not create it may not remove it, either.
-        if maker.has_begun:
+        self._has_account = maker.has_begun
+        if self._let_run() and maker.has_begun:
             accounts.remove(self._given_kubeconfig, self._name)
+            self._has_account = False
+
+    def _forget_account(self) -> None:
+        if not self._has_account:
+            self._guardian.forget(self._account)
 
 
 class Attached(Existing):
