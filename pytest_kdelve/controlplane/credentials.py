@@ -57,6 +57,8 @@ class ServiceAccountMaker:
         self._core = k8s.CoreV1Api(self._api)
         self._rbac = k8s.RbacAuthorizationV1Api(self._api)
         self._ca_file = access.ca
+        #: Whether any of it may be there.
+        self.has_begun = False
 
     def __enter__(self) -> Self:
         return self
@@ -65,11 +67,13 @@ class ServiceAccountMaker:
         self._api.close()  # type: ignore[no-untyped-call]
 
     def create(self, cluster_role: str) -> None:
-        """Create the ServiceAccount, its binding to a ClusterRole, and its empty Secret.
+        """Create the ServiceAccount's binding to a ClusterRole, itself, and its empty Secret.
 
-        Raises ``CredentialsError``, also for a ClusterRole that does not exist.
+        The binding comes first, since that is what most users may not create: they leave nothing
+        behind then. Raises ``CredentialsError``, also for a ClusterRole that does not exist.
         """
         self.has_rules(cluster_role)
+        self._bind(cluster_role)
         self._do(
             f"create the ServiceAccount {NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_service_account(
@@ -79,17 +83,26 @@ class ServiceAccountMaker:
             ),
         )
         self._do(
-            f"bind it to the ClusterRole {cluster_role!r}",
-            lambda: self._rbac.create_cluster_role_binding(
-                _binding(self._name, cluster_role), _request_timeout=_REQUEST_TIMEOUT
-            ),
-        )
-        self._do(
             f"create the Secret {NAMESPACE}/{self._name}",
             lambda: self._core.create_namespaced_secret(
                 NAMESPACE, _empty_secret(self._name), _request_timeout=_REQUEST_TIMEOUT
             ),
         )
+
+    def _bind(self, cluster_role: str) -> None:
+        self.has_begun = True
+        try:
+            self._do(
+                f"bind the ServiceAccount {NAMESPACE}/{self._name} to the ClusterRole "
+                f"{cluster_role!r}",
+                lambda: self._rbac.create_cluster_role_binding(
+                    _binding(self._name, cluster_role), _request_timeout=_REQUEST_TIMEOUT
+                ),
+            )
+        except CredentialsError as error:
+            # After any other failure, nobody knows whether it is there.
+            self.has_begun = not _is_refusal(error.__cause__)
+            raise
 
     def has_rules(self, cluster_role: str) -> bool:
         """Whether a ClusterRole that a controller aggregates, such as ``view``, has been filled."""
@@ -162,6 +175,10 @@ class ServiceAccountMaker:
             raise CredentialsError(message) from error
         except HTTPError as error:
             raise CredentialsError(f"could not {what}: {error}") from error
+
+
+def _is_refusal(error: BaseException | None) -> bool:
+    return isinstance(error, ApiException) and error.status < HTTPStatus.INTERNAL_SERVER_ERROR.value
 
 
 def _unless_gone(delete: Callable[..., object]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from abc import abstractmethod
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,12 +77,18 @@ class Environment(Lifecycle):
         """The environment for what is started: that of this process, with the run's mark."""
         return {**os.environ, **self._guardian.environment}
 
-    def _let_run(self) -> None:
-        """Resume it where it stands: recording has ended, or did not begin."""
-        # Where it is gone, or its Delve is, there is nothing to resume.
-        with suppress(DelveError), self.connect() as client:
-            if not client.state(non_blocking=True).running:
-                client.send_command(api.CommandName.CONTINUE)
+    def _let_run(self) -> bool:
+        """Resume it where it stands: recording has ended, or did not begin; whether it runs now.
+
+        Where it is gone, or its Delve is, there is nothing to resume.
+        """
+        try:
+            with self.connect() as client:
+                if not client.state(non_blocking=True).running:
+                    client.send_command(api.CommandName.CONTINUE)
+        except DelveError:
+            return False
+        return True
 
     @abstractmethod
     def connect(self) -> Client:
@@ -129,11 +134,14 @@ class Environment(Lifecycle):
         ``ProcessExitedError`` with argv and log; ``ProcessTimeoutError`` has them, too.
         """
         url = f"{self.url}/readyz"
+        problem = ""
         with self.access.session() as session:
 
             def ready() -> bool:
+                nonlocal problem
                 check_running()
-                return answers_ok(session, url)
+                problem = _problem(session, url)
+                return not problem
 
             try:
                 is_ready = poll(ready, timeout=_READY_TIMEOUT)
@@ -141,6 +149,7 @@ class Environment(Lifecycle):
                 raise self.explain_exit(error) from error
         if not is_ready:
             message = f"kube-apiserver did not answer GET {url} with 200 in {_READY_TIMEOUT:g} s"
+            message = f"{message}; at last: {problem}"
             raise ProcessTimeoutError(explain(message, argv=self.argv, log=self.log))
 
     def version(self) -> str:
@@ -171,7 +180,14 @@ class RunningBefore(Environment):
 
 def answers_ok(session: requests.Session, url: str) -> bool:
     """Whether a GET is answered with 200 within two seconds."""
+    return not _problem(session, url)
+
+
+def _problem(session: requests.Session, url: str) -> str:
+    """Return in words why a GET is not answered with 200; empty where it is."""
     try:
-        return bool(session.get(url, timeout=2).status_code == requests.codes.ok)
-    except requests.RequestException:
-        return False
+        answer = session.get(url, timeout=2)
+    except requests.RequestException as error:
+        return str(error)
+    is_ok = answer.status_code == requests.codes.ok
+    return "" if is_ok else f"{answer.status_code} {answer.reason}"

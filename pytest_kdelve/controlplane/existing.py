@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import requests
 
 from pytest_kdelve.controlplane import accounts
 from pytest_kdelve.controlplane.access import Access
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds for the cluster's token controller; where there is one, it takes less than two.
 _TOKEN_TIMEOUT = 5.0
+#: Seconds in which an apiserver answers that does not stand still.
+_ANSWER_TIMEOUT = 2.0
 
 
 class Existing(RunningBefore):
@@ -36,14 +39,17 @@ class Existing(RunningBefore):
         super().__init__()
         self._given_kubeconfig = kubeconfig
         self._name = f"{DEFAULT_NAME}-{secrets.token_hex(4)}"
+        self._account = RemoveObjects(kubeconfig=kubeconfig, name=self._name)
+        self._has_account = False
 
     def _start(self) -> None:
         self._begin()
         self.access = Access.by_kubeconfig(self._given_kubeconfig, files=self.directory)
         # What comes after it is undone before it, so that the apiserver runs then.
-        account = RemoveObjects(kubeconfig=self._given_kubeconfig, name=self._name)
-        self._resources.enter_context(self._guardian.undoing(account))
+        self._guardian.entrust(self._account)
+        self._resources.callback(self._forget_account)
         self._debug()
+        self._check_access()
         if self.pid:
             self.argv, self.log = _command_line(self.pid), _log(self.pid)
 
@@ -51,11 +57,32 @@ class Existing(RunningBefore):
     def _debug(self) -> None:
         """Reach the apiserver by Delve; sets ``address`` and ``pid``."""
 
+    def _check_access(self) -> None:
+        """Raise ``UsageError`` where the kubeconfig leads to another apiserver.
+
+        The debugged one stands still, or does not listen yet, so it does not answer.
+        """
+        with self.access.session() as session:
+            try:
+                answer = session.get(f"{self.url}/version", timeout=_ANSWER_TIMEOUT)
+            except requests.exceptions.SSLError as error:
+                said = str(error)
+            except requests.RequestException:
+                return
+            else:
+                if answer.status_code >= requests.codes.server_error:  # A load balancer's.
+                    return
+                said = f"{answer.status_code} {answer.reason}"
+        raise UsageError(
+            f"the kubeconfig {self._given_kubeconfig} leads to {self.url}, which answers "
+            f"({said}) while the kube-apiserver that is debugged stands still: it is another one; "
+            "name an administrator's kubeconfig of the debugged one by --kdelve-kubeconfig"
+        )
+
     def make_credentials(self, cluster_role: str) -> Credentials:
         """Create a ServiceAccount of a name of its own; where nobody fills its Secret, ask."""
         with ServiceAccountMaker(self.access, name=self._name) as maker:
-            self._resources.callback(accounts.remove, self._given_kubeconfig, self._name)
-            self._resources.callback(self._let_run)
+            self._resources.callback(self._remove_account, maker)
             maker.create(cluster_role)
             found: list[Credentials] = []
 
@@ -67,6 +94,18 @@ class Existing(RunningBefore):
             credentials = found[0] if filled_in_time else maker.request_token()
         self.write_kubeconfig(credentials)
         return credentials
+
+    def _remove_account(self, maker: ServiceAccountMaker) -> None:
+        """Remove it if the apiserver runs; else it is for the guardian, who may start it again."""
+        # Who may not create it may not remove it, either.
+        self._has_account = maker.has_begun
+        if self._let_run() and maker.has_begun:
+            accounts.remove(self._given_kubeconfig, self._name)
+            self._has_account = False
+
+    def _forget_account(self) -> None:
+        if not self._has_account:
+            self._guardian.forget(self._account)
 
 
 class Attached(Existing):

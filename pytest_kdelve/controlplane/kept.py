@@ -7,6 +7,7 @@ machine.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -185,11 +186,14 @@ def new(wanted: Wanted, *, cache: Path, progress: Progress) -> ControlPlane:
 def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
     """Start an environment that stays, and wait until it is ready for requests.
 
-    Raises ``KdelveError``, also where there is one of that name; nothing is left running then.
+    What is left of one of that name that is of no use any more is ended first. Raises
+    ``KdelveError``, also where there is one of that name; nothing is left running then.
     """
-    with _lock(name):
-        if (there := find(name)) and not there.problem():
-            raise UsageError(f"the environment {name!r} is up already, dlv at {there.address}")
+    _check_not_up(name)  # Before the lock, which a run that uses it holds.
+    with _locked(name):
+        _check_not_up(name)
+        if there := find(name):
+            down(there)
         control_plane = new(wanted, cache=cache, progress=progress)
         control_plane.start()
         try:
@@ -238,8 +242,13 @@ def keep(
 def down(kept: Kept) -> None:
     """End an environment, whatever is left of it; raises ``ProcessError``."""
     file = JournalFile(runs_folder(), kept.run)
-    with file.lock:
+    lock = file.lock
+    if not acquired(lock):
+        raise ProcessError(f"another process ends the environment {kept.name!r} already")
+    try:
         problems = undo_all(file)
+    finally:
+        lock.release()
     if problems:
         raise ProcessError(f"the environment {kept.name!r}: {'; '.join(problems)}")
     (_folder() / f"{kept.name}{_SUFFIX}").unlink(missing_ok=True)
@@ -280,6 +289,24 @@ class Reused(RunningBefore):
 
 def _check_running(client: Client) -> None:
     client.state(non_blocking=True)
+
+
+def _check_not_up(name: str) -> None:
+    if (there := find(name)) and not there.problem():
+        raise UsageError(f"the environment {name!r} is up already, dlv at {there.address}")
+
+
+@contextmanager
+def _locked(name: str) -> Iterator[None]:
+    lock = _lock(name)
+    if not acquired(lock):
+        raise UsageError(
+            f"another process starts or uses the environment {name!r}; try again when it has ended"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _lock(name: str) -> FileLock:

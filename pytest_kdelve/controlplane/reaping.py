@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +13,8 @@ from pytest_kdelve.controlplane.undo import perform
 from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_kdelve.controlplane.journal import JournalFile
 
 
@@ -29,14 +32,31 @@ def reap() -> list[str]:
     return problems
 
 
+def left_behind() -> list[JournalFile]:
+    """Return the journals that ``reap`` would undo; raises ``UsageError``."""
+    found = []
+    for file in journals():
+        with _unguarded(file) as is_over:
+            if is_over:
+                found.append(file)
+    return found
+
+
 def _reap(file: JournalFile) -> list[str]:
+    with _unguarded(file) as is_over:
+        return undo_all(file) if is_over else []
+
+
+@contextmanager
+def _unguarded(file: JournalFile) -> Iterator[bool]:
+    """Whether neither the owner nor the guardian of a run lives, which is not kept either."""
     lock = file.lock
     if not acquired(lock):
-        return []  # Its guardian lives, or another process reaps it.
+        yield False  # Its guardian lives, or another process reaps it.
+        return
     try:
         journal = file.read()
-        is_over = journal is None or not (journal.kept or journal.owner.is_running)
-        return undo_all(file) if is_over else []
+        yield journal is None or not (journal.kept or journal.owner.is_running)
     finally:
         lock.release()
 

@@ -77,6 +77,10 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[bytes | None, bytes | None, bytes | None]
     capabilities: int
 
+    def __repr__(self) -> str:
+        """Return what it is called by; its environment may hold secrets, and is in no message."""
+        return f"ProcessSpec({self.pid}: {self.command})"
+
     def is_running(self) -> bool:
         """Whether this very process has not ended; another one of the same pid is not it."""
         try:

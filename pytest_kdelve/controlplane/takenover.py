@@ -8,6 +8,7 @@ from pytest_kdelve.controlplane import apiserver, running, takeover
 from pytest_kdelve.controlplane.existing import Existing
 from pytest_kdelve.controlplane.journal import KillMarked, StartAgain
 from pytest_kdelve.delve import Headless
+from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +44,15 @@ class TakenOver(Existing):
         )
         takeover.check(spec, headless, apiserver.SAMPLE_FUNCTIONS, environment=mark)
         self.notes += takeover.losses(spec)
-        self._guardian.entrust(StartAgain(spec))
+        original = StartAgain(spec)
+        self._guardian.entrust(original)
         # Once more, since it comes before the original is started again.
         self._resources.enter_context(self._guardian.undoing(KillMarked()))
-        takeover.stop(spec)
+        try:
+            takeover.stop(spec)
+        except UsageError:  # It had ended by itself, so somebody wanted that.
+            self._guardian.forget(original)
+            raise
         self._server = takeover.under_dlv(
             spec, headless, log=self.directory / "kube-apiserver.log", environment=mark
         )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from pytest_kdelve.controlplane import kubeconfig
+from pytest_kdelve.controlplane.credentials import ServiceAccountMaker
 from pytest_kdelve.delve import Address, api, connect
 from pytest_kdelve.process import ChildProcess, poll
 from tests.apiserver import plain
@@ -104,6 +106,45 @@ def test_attach(runner: Runner, attachable: Plain) -> None:
         )
         assert names(attachable) == []
         assert psutil.Process(pid).status() != psutil.STATUS_TRACING_STOP
+
+
+def test_a_kubeconfig_that_may_do_nothing(
+    runner: Runner, attachable: Plain, tmp_path: Path
+) -> None:
+    """What it may not create it need not remove, and the next run has nothing to say."""
+    with ServiceAccountMaker(attachable.access, name="nobody") as maker:
+        maker.create("system:discovery")
+        token = maker.request_token().token
+        path = tmp_path / "nobody"
+        user = {"token": token}
+        kubeconfig.write(path, url=attachable.access.url, ca=attachable.access.ca, user=user)
+        result = runner.run_file(
+            "def test_one(api): pass",
+            f"--kdelve-attach={attachable.process.pid}",
+            f"--kdelve-kubeconfig={path}",
+        )
+        maker.remove()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["could not read the ClusterRole 'cluster-admin': 403 Forbidden*"])
+
+
+def test_a_kubeconfig_of_another_cluster(
+    runner: Runner, attachable: Plain, under_delve: Plain
+) -> None:
+    """Nothing is made there."""
+    result = runner.run_file(
+        "def test_one(api): pass",
+        f"--kdelve-attach={attachable.process.pid}",
+        f"--kdelve-kubeconfig={under_delve.kubeconfig}",
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [f"the kubeconfig * leads to {under_delve.access.url}, which answers (200 OK) while *"]
+    )
+    with under_delve.access.session() as session:
+        path = "/api/v1/namespaces/default/serviceaccounts"
+        assert session.get(f"{under_delve.access.url}{path}", timeout=30).json()["items"] == []
+    assert attachable.process.is_running()
 
 
 def test_pytest_is_killed_while_delve_is_attached(runner: Runner, attachable: Plain) -> None:

@@ -142,6 +142,29 @@ def test_a_run_leaves_its_environment(keeping: Runner, when: str) -> None:
     assert kept["state"] == "running"
 
 
+def test_what_has_ended_is_not_kept(runner: Runner) -> None:
+    """All that is left of it is ended when its fixture is, before pytest does."""
+    runner.pytester.makeconftest(
+        """
+        import psutil
+
+        def pytest_sessionfinish():
+            print("children:", [each.name() for each in psutil.Process().children()])
+        """
+    )
+    result = runner.run_file(
+        """
+        import psutil
+
+        def test_kill(apiserver): psutil.Process(apiserver.pid).kill()
+        """,
+        "--kdelve-keep=always",
+        "-s",
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["children: []", "kube-apiserver ended by signal 9"])
+
+
 def test_workers_have_one_each(keeping: Runner) -> None:
     """Of all of them the summary tells, and each takes its own port."""
     port = 12400

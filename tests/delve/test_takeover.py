@@ -426,6 +426,9 @@ class TestCheck:
 
     def test_what_is_no_go_program_runs_on(self, headless: MakeHeadless) -> None:
         with subprocess.Popen(["/bin/sleep", "60"]) as process:
+            # For a moment of its exec it has none.
+            cmdline = Path(f"/proc/{process.pid}/cmdline")
+            assert poll(lambda: bool(cmdline.read_bytes()), timeout=LONG)
             with pytest.raises(BinaryError, match=r"go build -gcflags='all=-N -l'"):
                 takeover.check(running.read(process.pid), headless(), ["main.main"])
             assert process.poll() is None

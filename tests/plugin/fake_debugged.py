@@ -189,6 +189,7 @@ class FakeDebugged(FakeApiserver):
     mode = "started"
     address = Address("127.0.0.1", 40123)
     argv = ("kube-apiserver", "--secure-port=6443")
+    notes = ()
     pid = 4711
 
     def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:

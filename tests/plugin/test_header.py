@@ -115,6 +115,11 @@ def test_what_runs_already(pytester: pytest.Pytester) -> None:
         "pid of kube-apiserver 7"
     )
     assert header(pytester, "--kdelve-connect=:1") == "kdelve: mode connect, dlv at 127.0.0.1:1"
+    assert header(pytester, "--kdelve-takeover=7") == attach.replace("attach", "takeover")
+    only = header(pytester, "--kdelve-takeover")
+    assert only.endswith(
+        "mode takeover, dlv at a free port of 127.0.0.1, of the only kube-apiserver that runs"
+    )
 
 
 @pytest.mark.parametrize("text", ["", "{", "{}"])

@@ -138,6 +138,10 @@ WRONG = {
     "connect without a port": ("connect", "localhost", f"'localhost' {NO_ADDRESS}"),
     "connect to any port": ("connect", ":0", "':0' has no port to connect to"),
     "attach to a name": ("attach", "kube-apiserver", "'kube-apiserver' is no process id"),
+    "take over a path": (
+        *("takeover", "tests"),
+        "'tests' is no process id; without one, write --kdelve-takeover=auto",
+    ),
     "attach to nobody": ("attach", "0", "'0' is no process id"),
     "keep now and then": ("keep", "sometimes", "'sometimes'; it is never, on-failure, always"),
     "timeout is a text": ("timeout", "soon", "'soon' is no number of seconds"),
@@ -216,6 +220,12 @@ def test_ini_and_environment_may_be_for_other_runs(
     connecting = settings(pytester, "--kdelve-connect=:12346")
     assert (connecting.mode, connecting.connect) == ("connect", Address("127.0.0.1", 12346))
     assert connecting.kubeconfig == str(pytester.path / "conf" / "admin")
+    for given in ("--kdelve-takeover", "--kdelve-takeover=auto"):
+        assert (settings(pytester, given).mode, settings(pytester, given).takeover) == (
+            "takeover",
+            0,
+        )
+    assert settings(pytester, "--kdelve-takeover=7").takeover == 7
     attaching = settings(pytester, "--kdelve-attach=7", "--kdelve-kubeconfig=admin")
     assert (attaching.mode, attaching.attach) == ("attach", 7)
     assert attaching.kubeconfig == str(pytester.path / "admin")

@@ -48,7 +48,7 @@ def test_the_account_is_bound_and_has_an_empty_secret(
 ) -> None:
     maker.create("cluster-admin")
     created = [(one.path, one.body) for one in fake.received if one.method == "POST"]
-    [(accounts, account), (bindings, binding), (secrets, secret)] = created
+    [(bindings, binding), (accounts, account), (secrets, secret)] = created
     assert (accounts, bindings, secrets) == (ACCOUNTS, BINDINGS, SECRETS)
     assert account == {"metadata": {"name": "kdelve"}}
     assert isinstance(binding, dict)
@@ -68,7 +68,10 @@ def test_the_account_is_bound_and_has_an_empty_secret(
     [
         (f"GET {ROLE}", "read the ClusterRole 'cluster-admin'"),
         (f"POST {ACCOUNTS}", "create the ServiceAccount default/kdelve"),
-        (f"POST {BINDINGS}", "bind it to the ClusterRole 'cluster-admin'"),
+        (
+            f"POST {BINDINGS}",
+            "bind the ServiceAccount default/kdelve to the ClusterRole 'cluster-admin'",
+        ),
         (f"POST {SECRETS}", "create the Secret default/kdelve"),
     ],
 )
@@ -80,6 +83,25 @@ def test_what_is_refused_is_said(
         maker.create("cluster-admin")
     body = '{"message": "not for you"}'
     assert str(raised.value) == f"could not {what}: 403 Forbidden: {body}"
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "has_begun"),
+    [
+        (f"GET {ROLE}", 403, False),
+        (f"POST {BINDINGS}", 403, False),
+        (f"POST {BINDINGS}", 504, True),
+        (f"POST {ACCOUNTS}", 403, True),
+    ],
+)
+def test_what_may_be_left_of_a_failure(
+    fake: FakeApiserver, maker: ServiceAccountMaker, refused: str, status: int, *, has_begun: bool
+) -> None:
+    assert not maker.has_begun
+    fake.answers[refused] = Answer(status)
+    with pytest.raises(CredentialsError):
+        maker.create("cluster-admin")
+    assert maker.has_begun is has_begun
 
 
 @pytest.mark.parametrize("data", [None, {}, {"token": ""}, {"token": "dG9rZW4="}])

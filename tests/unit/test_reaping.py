@@ -6,10 +6,11 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
-from pytest_kdelve.controlplane import reaping
-from pytest_kdelve.controlplane.journal import KillMarked, Owner, RemoveFolder, Undo
+from pytest_kdelve.controlplane import reaping, running
+from pytest_kdelve.controlplane.journal import KillMarked, Owner, RemoveFolder, StartAgain, Undo
 from pytest_kdelve.controlplane.reaping import reap, undo_all
 from pytest_kdelve.errors import ProcessError
 from tests.unit.runs import LONG, RUN, alive, marked_shell, write_journal
@@ -135,6 +136,20 @@ def test_what_cannot_be_undone_is_said_and_tried_again(
     assert reap() == []
     assert undone == [THIRD, FIRST, SECOND]
     assert files_of(file) == set()
+
+
+def test_what_could_not_be_started_again_is_said_without_its_secrets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_undo: Undo, _run: str) -> None:
+        raise ProcessError("it is stuck")
+
+    monkeypatch.setattr(reaping, "perform", fail)
+    spec = msgspec.structs.replace(running.read(os.getpid()), environ=(b"TOKEN=hunter2",))
+    write_journal(StartAgain(spec))
+    [problem] = reap()
+    assert "hunter2" not in problem
+    assert spec.command in problem
 
 
 def test_what_was_undone_is_not_undone_again_when_the_reaper_is_killed(
