@@ -135,8 +135,8 @@ def _by_id(state: api.DebuggerState) -> dict[int, api.Thread]:
 
 def _is_unmoved(thread: api.Thread, before: api.Thread) -> bool:
     hit, known = thread.breakpoint, before.breakpoint
-    is_next_hit = hit and known and hit.total_hit_count != known.total_hit_count
-    return thread.pc == before.pc and not is_next_hit
+    is_new_hit = hit and (known is None or hit.total_hit_count != known.total_hit_count)
+    return thread.pc == before.pc and not is_new_hit
 
 
 def read_stop(client: Client, state: api.DebuggerState, otherwise: StopReason) -> Stop:

@@ -24,11 +24,13 @@ def at(breakpoint_id: int, *, thread: int = 1, pc: int = 1, count: int = 1) -> a
 class FakeTarget:
     """A target that stands at first. As in Delve, what needs it to stand is answered then.
 
-    ``halts`` are the halts that came while it ran.
+    ``halts`` are the halts that came while it ran, ``halted_at`` is where the threads stand then,
+    empty where they stood before.
     """
 
     def __init__(self) -> None:
         self.halts = 0
+        self.halted_at: Sequence[api.Thread] = ()
         self._threads: Sequence[api.Thread] = (api.Thread(id=1, pc=1),)
         self._runs = False
         self._waiting: list[tuple[Call, FakeConnection]] = []
@@ -70,7 +72,7 @@ class FakeTarget:
                 return
             if command == api.CommandName.HALT and self._runs:
                 self.halts += 1
-                self.stop()
+                self.stop(*self.halted_at)
             self._waiting.append((call, connection))
             if command == api.CommandName.CONTINUE:
                 self._runs = True

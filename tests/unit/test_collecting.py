@@ -20,8 +20,9 @@ def client_in(*frames: FakeFrame) -> FakeClient:
 
 
 def info(client: FakeClient, thread: api.Thread) -> api.BreakpointInfo | None:
-    [found] = collect(client.as_client, api.DebuggerState(threads=[thread])).threads or ()
-    return found.breakpoint_info
+    found = collect(client.as_client, api.DebuggerState(threads=[thread])).threads
+    assert found is not None
+    return found[0].breakpoint_info
 
 
 def test_what_a_breakpoint_asks_for_is_collected() -> None:

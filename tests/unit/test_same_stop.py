@@ -43,6 +43,7 @@ def test_the_same_stop(now: tuple[api.Thread, ...]) -> None:
         (at(5, count=4), ELSEWHERE),
         (at(5, count=3, pc=2), ELSEWHERE),
         (at(5, count=3), api.Thread(id=2, pc=8)),
+        (at(5, count=3), at(5, thread=2, pc=9)),
         (at(5, count=3),),
         (*BEFORE, api.Thread(id=3, pc=9)),
         (),
