@@ -8,6 +8,7 @@ import json
 import queue
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 #: Seconds for an answer or an event; longer than anything takes on a busy machine.
 LONG = 30.0
+_RUNS = "debuggee is running"
 
 
 class DapError(Exception):
@@ -78,22 +80,19 @@ class Dap:
         return found
 
     def stack(self, thread: int) -> list[Any]:
-        frames: list[Any] = self.ask("stackTrace", threadId=thread, levels=50)["stackFrames"]
+        answer = self.ask_at_stop("stackTrace", threadId=thread, levels=50)
+        frames: list[Any] = answer["stackFrames"]
         return frames
 
     def variables(self, frame: int) -> dict[str, str]:
         """Return the variables of a frame, as the editor shows them."""
-        scopes = self.ask("scopes", frameId=frame)["scopes"]
-        return {
-            each["name"]: each["value"]
-            for scope in scopes
-            for each in self.ask("variables", variablesReference=scope["variablesReference"])[
-                "variables"
-            ]
-        }
+        scopes = self.ask_at_stop("scopes", frameId=frame)["scopes"]
+        references = [scope["variablesReference"] for scope in scopes]
+        answers = [self.ask_at_stop("variables", variablesReference=each) for each in references]
+        return {each["name"]: each["value"] for answer in answers for each in answer["variables"]}
 
     def continue_(self) -> None:
-        self.ask("continue", threadId=1)
+        self.ask_at_stop("continue", threadId=1)
 
     def disconnect(self, *, terminate: bool = False) -> None:
         """Leave; the adapter closes the connection after it."""
@@ -103,6 +102,20 @@ class Dap:
 
     def ask(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
         return self.answer(self.send(command, **arguments))
+
+    def ask_at_stop(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - JSON
+        """Ask at a stop, and again for as long as the debuggee is said to run.
+
+        So Delve says of one that stands while it carries out a halt that came at the same moment as
+        the stop (``Command`` in its debugger package).
+        """
+        deadline = time.monotonic() + LONG
+        while True:
+            try:
+                return self.ask(command, **arguments)
+            except DapError as error:
+                if _RUNS not in str(error) or time.monotonic() > deadline:
+                    raise
 
     def send(self, command: str, **arguments: object) -> int:
         number = next(self._numbers)

@@ -230,7 +230,7 @@ def test_an_editor_that_goes_on_at_once_makes_what_cannot_be_judged(turns: Turns
                 # The adapter refuses while Delve carries out a halt that came at the same moment,
                 # and tells of no other stop then: who wants to go on has to say so again.
                 with contextlib.suppress(DapError):
-                    editor.continue_()
+                    editor.ask("continue", threadId=1)
         editor.disconnect()
     assert read(turns.hits) == [*range(21)] or subscription.coverage.switched_off
 
