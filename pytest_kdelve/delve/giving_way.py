@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.following import NEWCOMER_PATIENCE, Follower, halt, is_anothers
@@ -49,7 +51,7 @@ class GivingWay:
         self._ask_to_look_around = look_around
         self._others = Others(client, connect)
         self._follower: Follower | None = None
-        self._has_followed = False
+        self._gave_way_at = -math.inf
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="kdelve-others", daemon=True)
 
@@ -71,15 +73,13 @@ class GivingWay:
         """What follows the target, while other clients may be there."""
         return self._follower
 
-    @property
-    def has_followed(self) -> bool:
-        """Whether another client may ever have moved the target."""
-        return self._has_followed
+    def gave_way_since(self, moment: float) -> bool:
+        """Whether another client may have moved the target since a time of ``time.monotonic``."""
+        return self._follower is not None or self._gave_way_at >= moment
 
     def follow(self, patience: float | None = None) -> None:
         """Begin to follow, if that is not done already; ``patience`` is as for ``Follower``."""
         if self._follower is None:
-            self._has_followed = True
             self._follower = Follower(
                 self._session, self._others, is_asked=self._is_asked, patience=patience
             )
@@ -87,6 +87,7 @@ class GivingWay:
     def stop_following(self) -> None:
         """Take the target for one's own again."""
         if self._follower:
+            self._gave_way_at = time.monotonic()
             self._follower.close()
             self._follower = None
 
@@ -123,7 +124,7 @@ class GivingWay:
                 with self._others.own() as side:
                     runs = side.state(non_blocking=True).running
                 if runs:
-                    self._has_followed = True
+                    self._gave_way_at = time.monotonic()
                     halt(self._others)
 
     def _watch(self) -> None:

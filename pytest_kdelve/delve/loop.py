@@ -170,15 +170,14 @@ class Loop:
         """Whether another client of the same Delve has the target at this moment."""
         return self._giving_way.follower is not None
 
-    @property
-    def has_followed(self) -> bool:
-        """Whether another client may ever have moved the target."""
-        return self._giving_way.has_followed
+    def gave_way_since(self, moment: float = 0.0) -> bool:
+        """Whether another client may have moved the target since a time of ``time.monotonic``."""
+        return self._giving_way.gave_way_since(moment)
 
     @property
     def has_lost_stop(self) -> bool:
         """Whether another client has resumed the target meanwhile; for use in ``on_stop``."""
-        return self.has_followed and has_moved(self._session)
+        return self.gave_way_since() and has_moved(self._session)
 
     def check(self) -> None:
         """Raise the reason why the loop is over, if it is."""

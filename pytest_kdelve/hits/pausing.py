@@ -62,6 +62,7 @@ class Pause:
         self._closing = threading.RLock()
         self._taking = threading.Lock()
         self._is_entered = False
+        self._entered_at = 0.0
         self._is_closing = False
         self._is_over = False
         self._has_waited = False
@@ -75,6 +76,7 @@ class Pause:
         if self._is_entered:
             raise UsageError(f"{self} was entered before; a pause holds one hit, so make another")
         self._is_entered = True
+        self._entered_at = time.monotonic()
         self.thread = threading.current_thread()
         self._recorder.add([self._subscription])
         return self
@@ -104,7 +106,7 @@ class Pause:
             self._check_hits()
             self._clock.check(f"the hit of {self}", "call resume(), or step on to the place")
             if time.monotonic() > deadline:
-                more = [*self._recorder.what_others_do(), *self._explain()]
+                more = [*self._recorder.what_others_did(self._entered_at), *self._explain()]
                 raise KdelveError("\n".join([self._not_reached(timeout), *more]))
         self._check()
         self._has_waited = True

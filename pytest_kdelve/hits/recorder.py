@@ -120,11 +120,17 @@ class Recorder:
         """Raise the reason why recording ended, if it has, such as ``TargetExitedError``."""
         self._loop.check()
 
-    def what_others_do(self) -> list[str]:
-        """Return a line where another client of the debugger may keep the target from going on."""
-        if not self._loop.gives_way:
-            return []
-        return ["Another client of the debugger, such as an IDE, has the kube-apiserver now."]
+    def what_others_did(self, since: float) -> list[str]:
+        """Return a line where another client of the debugger kept the target from going on.
+
+        ``since`` is a time of ``time.monotonic``.
+        """
+        another = "Another client of the debugger, such as an IDE,"
+        if self._loop.gives_way:
+            return [f"{another} has the kube-apiserver now."]
+        if self._loop.gave_way_since(since):
+            return [f"{another} had the kube-apiserver meanwhile."]
+        return []
 
     @property
     def loop(self) -> Loop:
@@ -161,8 +167,9 @@ class Recorder:
                 raise
             place = armed.subscriptions[0].place
             raise DelveError(
-                f"{place} cannot be watched: another client of the debugger, such as an IDE, has a "
-                f"breakpoint there, and Delve takes one at an address; remove that ({error.text})"
+                f"{place} cannot be watched: another client of the debugger, such as an IDE, or "
+                "this test through its client has a breakpoint there, and Delve takes one at an "
+                f"address; remove that ({error.text})"
             ) from error
 
     def _remove(self, client: Client, subscriptions: Sequence[Subscription]) -> None:
@@ -185,7 +192,7 @@ class Recorder:
 
     def _count_missed(self, client: Client) -> None:
         """Tell who is concerned of hits that were over before they could be seen."""
-        if self._loop.has_followed:
+        if self._loop.gave_way_since():
             counts = {each.id: each.total_hit_count for each in client.list_breakpoints()}
             for armed in self._armed.values():
                 armed.say_missed(counts.get(armed.id, 0))

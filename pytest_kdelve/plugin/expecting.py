@@ -61,6 +61,7 @@ class Expecting:
             ],
         )
         self._around: list[Subscription] = []
+        self._started_at = time.monotonic()
         self._subscriptions = [
             subscription
             for watching in self._watching
@@ -135,7 +136,8 @@ class Expecting:
             compare=compare,
             moved=self._remembered.moved,
         )
-        return redact(text)
+        others = self._debugged.recorder.what_others_did(self._started_at)
+        return redact("\n\n".join([text, *others]))
 
     def _places(self) -> Iterator[tuple[Location, Place]]:
         for watching in self._watching:
@@ -153,7 +155,7 @@ class Expecting:
             for each in self._subscriptions
             if each.coverage.switched_off
         ]
-        lines += self._debugged.recorder.what_others_do()
+        lines += self._debugged.recorder.what_others_did(self._started_at)
         return redact("\n".join(lines))
 
     def _why_ended(self) -> str:

@@ -2,13 +2,15 @@
 
 ``GET /reach/FILE/FILE?NAME=VALUE`` reaches these files in this order, with these values.
 ``/others/FILE`` does so on behalf of somebody else, ``/die`` ends the server instead of answering,
-``/die-later`` after it. What was reached is answered once nobody holds the server any more.
+``/die-later`` after it. ``/ide`` lets another client have the server meanwhile. What was reached is
+answered once nobody holds the server any more.
 """
 
 from __future__ import annotations
 
 import json
 import threading
+import time
 import zlib
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -110,6 +112,8 @@ class FakeRecorder:
         self.subscriptions: list[Subscription] = []
         self.history: list[str] = []
         self.ended: KdelveError | None = None
+        #: When another client had the server.
+        self.ide_at = 0.0
 
     def resolve(self, location: Location) -> Place:
         self.settle()
@@ -147,8 +151,8 @@ class FakeRecorder:
     def settle(self) -> None:
         self.check()
 
-    def what_others_do(self) -> list[str]:
-        return []
+    def what_others_did(self, since: float) -> list[str]:
+        return ["An IDE had it."] if self.ide_at >= since else []
 
     def check(self) -> None:
         if self.ended:
@@ -219,6 +223,8 @@ class FakeDebugged(FakeApiserver):
         if verb.startswith("die"):
             self.recorder.ended = TargetExitedError("the debugged process is gone", status=2)
             return Answer(200 if verb == "die-later" else 0)
+        if verb == "ide":
+            self.recorder.ide_at = time.monotonic()
         if verb in {"reach", "others"}:
             audit_id = headers["Audit-ID"] if verb == "reach" else "somebody-1"
             for file in rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -293,3 +294,34 @@ def test_a_breakpoint_that_was_switched_off(faked: pytest.Pytester) -> None:
             "  A breakpoint was switched off after 9 hits",
         ]
     )
+
+
+def test_another_client_that_had_the_server_is_named(faked: pytest.Pytester) -> None:
+    """It may be why nothing was reached; nobody else had it before or after."""
+    faked.makepyfile("""
+        import pytest
+
+        @pytest.mark.hits("a.go:1")
+        def test_before(api):
+            pass
+
+        @pytest.mark.hits("a.go:1")
+        def test_beside(api):
+            api.get("/ide")
+
+        @pytest.mark.hits("a.go:1")
+        def test_by_itself(api):
+            api.get("/ide")
+            raise TimeoutError
+
+        @pytest.mark.hits("a.go:1")
+        def test_after(api):
+            pass
+    """)
+    result = faked.runpytest("--kdelve-timeout=0")
+    result.assert_outcomes(failed=4)
+    _, before, beside, by_itself, after = re.split(r"(?m)^_+ test_\w+ _+$", str(result.stdout))
+    assert "Nothing reached it." in beside
+    assert "\n\nAn IDE had it.\n" in beside
+    assert "\nAn IDE had it.\n" in by_itself
+    assert "An IDE" not in before + after

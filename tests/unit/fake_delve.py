@@ -216,7 +216,8 @@ class FakeLoop:
         self._on_stop = on_stop
         self.ended: Exception | None = None
         self.holders: set[object] = set()
-        self.has_followed = False
+        #: When another client last moved the target.
+        self.gave_way_at = -1.0
         self.has_lost_stop = False
         self.gives_way = False
         #: The goroutine and the name of each step, and what comes of the next one.
@@ -229,6 +230,9 @@ class FakeLoop:
 
     def hold(self, holder: object) -> None:
         self.holders.add(holder)
+
+    def gave_way_since(self, moment: float = 0.0) -> bool:
+        return self.gave_way_at >= moment
 
     def is_held_by(self, holder: object) -> bool:
         return holder in self.holders

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,6 +70,7 @@ def test_its_own_stops_are_nobody_elses(beside: Beside) -> None:
 
 
 def test_at_the_stop_of_another_it_gives_way_until_that_has_gone(beside: Beside) -> None:
+    began = time.monotonic()
     with beside.target.connect():
         beside.giving_way.note(THEIR_HIT)
         follower = beside.giving_way.follower
@@ -79,15 +81,17 @@ def test_at_the_stop_of_another_it_gives_way_until_that_has_gone(beside: Beside)
         assert follower.has_turn, "the session itself had resumed it"
         beside.giving_way.note(HALTED)
         assert not follower.has_turn
+    assert beside.giving_way.gave_way_since(time.monotonic())
     beside.giving_way.stop_following()
     assert not beside.follows
-    assert beside.giving_way.has_followed
+    assert beside.giving_way.gave_way_since(began)
+    assert not beside.giving_way.gave_way_since(time.monotonic())
 
 
 def test_a_breakpoint_that_was_left_behind_is_passed_by(beside: Beside) -> None:
     beside.giving_way.note(THEIR_HIT)
     assert not beside.follows
-    assert not beside.giving_way.has_followed
+    assert not beside.giving_way.gave_way_since(0.0)
 
 
 def test_what_one_has_asked_for_that_has_gone_may_be_still_to_be_done(beside: Beside) -> None:
@@ -116,17 +120,18 @@ def test_where_nobody_has_come_nobody_is_followed(beside: Beside) -> None:
 
 
 def test_a_target_that_should_stand_is_halted(beside: Beside) -> None:
+    began = time.monotonic()
     beside.target.run()
     beside.giving_way.rescue()
     assert beside.target.halts == 1
     assert not beside.target.runs
-    assert beside.giving_way.has_followed
+    assert beside.giving_way.gave_way_since(began)
 
 
 def test_one_that_stands_is_not(beside: Beside) -> None:
     beside.giving_way.rescue()
     assert beside.target.halts == 0
-    assert not beside.giving_way.has_followed
+    assert not beside.giving_way.gave_way_since(0.0)
 
 
 def test_one_that_is_followed_is_the_followers(beside: Beside) -> None:
