@@ -114,6 +114,8 @@ def _launch_configuration(dlv: Address, paths: Sequence[tuple[str, str]]) -> dic
         "debugAdapter": "dlv-dap",
         "request": "attach",
         "mode": "remote",
+        # Else VS Code resumes what a test holds as soon as it has attached.
+        "stopOnEntry": True,
         "host": dlv.host,
         "port": dlv.port,
     }

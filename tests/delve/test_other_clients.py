@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -177,11 +178,14 @@ def test_an_editor_that_is_killed_while_the_target_runs(turns: Turns) -> None:
 
 
 def test_an_editor_that_has_stopped_the_target_keeps_it(turns: Turns) -> None:
+    began = time.monotonic()
+    assert turns.recorder.what_others_did(began) == []
     with turns.recorder.recording([turns.ours]):
         editor = turns.attach(stop_on_entry=True)
         answer = turns.turn()
         # What is asked for meanwhile is done at once, and resumes nothing.
         turns.recorder.settle()
+        assert "has the kube-apiserver now" in str(turns.recorder.what_others_did(began))
         with pytest.raises(TimeoutError):
             answer.result(1.5)
         editor.continue_()
@@ -192,6 +196,8 @@ def test_an_editor_that_has_stopped_the_target_keeps_it(turns: Turns) -> None:
         editor.disconnect()
         turns.record()
     assert read(turns.hits) == [0, 1]
+    assert "had the kube-apiserver meanwhile" in str(turns.recorder.what_others_did(began))
+    assert turns.recorder.what_others_did(time.monotonic()) == []
 
 
 def test_breakpoints_are_set_and_cleared_while_an_editor_runs_the_target(turns: Turns) -> None:

@@ -26,6 +26,7 @@ CONFIGURATION = {
     "mode": "remote",
     "host": "127.0.0.1",
     "port": 12345,
+    "stopOnEntry": True,
 }
 
 
