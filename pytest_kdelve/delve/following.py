@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 #: Seconds until another client that goes on by itself after a halt, as VS Code's adapter does, has
 #: done so.
 PATIENCE = 1.0
-#: The same for one that has come while the target stood, and may believe that it still does.
-NEWCOMER_PATIENCE = 10.0
-#: The same where nobody can see whether the other client, at which the target stands, still lives.
+#: Seconds until a target that another client has stopped is resumed where nobody can see whether
+#: that client still lives.
 UNSEEN_PATIENCE = 60.0
 #: Seconds for which an answer whether anybody else is connected is good.
 _SEEN_FOR = 0.2
@@ -102,12 +101,8 @@ class Follower:
         others: Others,
         *,
         is_asked: Callable[[], bool],
-        patience: float | None,
     ) -> None:
-        """``patience`` are the seconds until a target that stands is to be resumed here.
-
-        None where another client has stopped it, and is to resume it.
-        """
+        """Take a target that stands for one that another client is to resume."""
         self._session = session
         self._others = others
         self._is_asked = is_asked
@@ -118,8 +113,7 @@ class Follower:
         self._seen_at = 0.0
         self._is_alone = False
         self._are_there: bool | None = True
-        self._patience = patience
-        self._stands_since = time.monotonic()
+        self.note(None)
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._halt, name="kdelve-follow", daemon=True)
         self._thread.start()
@@ -151,7 +145,10 @@ class Follower:
         return time.monotonic() - self._stands_since >= patience
 
     def note(self, patience: float | None) -> None:
-        """Take note of a new stop, and of the seconds until the target is to be resumed here."""
+        """Take note of a new stop, and of the seconds until the target is to be resumed here.
+
+        None where another client is to do that.
+        """
         self._patience = patience
         self._stands_since = time.monotonic()
 

@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve.following import NEWCOMER_PATIENCE, Follower, halt, is_anothers
+from pytest_kdelve.delve.following import PATIENCE, Follower, halt, is_anothers
 from pytest_kdelve.delve.others import Others
 from pytest_kdelve.delve.stops import Stop
 from pytest_kdelve.errors import DelveError
@@ -77,12 +77,10 @@ class GivingWay:
         """Whether another client may have moved the target since a time of ``time.monotonic``."""
         return self._follower is not None or self._gave_way_at >= moment
 
-    def follow(self, patience: float | None = None) -> None:
-        """Begin to follow, if that is not done already; ``patience`` is as for ``Follower``."""
+    def follow(self) -> None:
+        """Begin to follow, if that is not done already."""
         if self._follower is None:
-            self._follower = Follower(
-                self._session, self._others, is_asked=self._is_asked, patience=patience
-            )
+            self._follower = Follower(self._session, self._others, is_asked=self._is_asked)
 
     def stop_following(self) -> None:
         """Take the target for one's own again."""
@@ -90,6 +88,12 @@ class GivingWay:
             self._gave_way_at = time.monotonic()
             self._follower.close()
             self._follower = None
+
+    def note_first(self, stop: Stop) -> None:
+        """Take note of the first stop of a target that ran when the session began."""
+        self.look_around()
+        if self._follower and self._session.was_halted and not stop.hits:
+            self._follower.note(PATIENCE)
 
     def note(self, stop: Stop) -> None:
         """Take note of a stop of a target that the session itself had resumed."""
@@ -102,12 +106,13 @@ class GivingWay:
             self.follow()
 
     def look_around(self) -> None:
-        """Give way to a client that has come while the target stood still.
+        """Give way to a client that has come and had no need to halt the target.
 
-        It had no need to halt the target, so no stop tells of it.
+        Delve tells a client only of stops after commands of its own. So a debugger that has given
+        none takes the target for one that stands.
         """
         if self._follower is None and self._others.are_there():
-            self.follow(NEWCOMER_PATIENCE)
+            self.follow()
 
     def working(self) -> contextlib.AbstractContextManager[None]:
         """Have the target halted whenever another client resumes it meanwhile."""

@@ -255,9 +255,10 @@ class Loop:
         """Resume the target, unless another client did, and read the next stop."""
         if isinstance(self._session.status, Running):
             stop = self._session.wait()
+            self._giving_way.note_first(stop)
         else:
             stop = self._session.continue_()
-        self._giving_way.note(stop)
+            self._giving_way.note(stop)
         self._tell(stop.state)
 
     def _tell(self, state: api.DebuggerState) -> None:

@@ -185,7 +185,7 @@ def test_an_editor_that_has_stopped_the_target_keeps_it(turns: Turns) -> None:
         answer = turns.turn()
         # What is asked for meanwhile is done at once, and resumes nothing.
         turns.recorder.settle()
-        assert "has the kube-apiserver now" in str(turns.recorder.what_others_did(began))
+        assert poll(lambda: "now" in str(turns.recorder.what_others_did(began)), timeout=LONG)
         with pytest.raises(TimeoutError):
             answer.result(1.5)
         editor.continue_()
@@ -322,6 +322,23 @@ def test_what_dlv_connect_runs_goes_on_after_a_halt_for_a_test(
         terminal.kill()
     assert turns.turn().result(LONG)
     assert read(turns.hits) == [0, 1]
+
+
+def test_a_loop_that_begins_while_dlv_connect_runs_the_target(
+    turns: Turns, dlv: Path, tmp_path: Path
+) -> None:
+    """As beside an environment that is kept: nobody resumes after the first halt, else."""
+    with connect(turns, dlv, tmp_path) as terminal:
+        terminal.type("continue")
+        turns.wait_until_running()
+        turns.recorder.close()
+        turns.recorder = Recorder(turns.server.connect)
+        turns.recorder.start()
+        with turns.recorder.recording([turns.ours]):
+            turns.record()
+        terminal.kill()
+    assert turns.turn().result(LONG)
+    assert read(turns.hits) == [0]
 
 
 def test_a_pause_that_an_editor_looks_at(turns: Turns) -> None:

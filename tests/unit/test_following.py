@@ -35,12 +35,7 @@ class Following:
         self.others = others or Others(self.client, target.connect)
         self.another = target.connect()
         self.is_asked = False
-        self.follower = self.make(patience=None)
-
-    def make(self, patience: float | None) -> Follower:
-        return Follower(
-            self.session, self.others, is_asked=lambda: self.is_asked, patience=patience
-        )
+        self.follower = Follower(self.session, self.others, is_asked=lambda: self.is_asked)
 
     def close(self) -> None:
         self.follower.close()

@@ -94,6 +94,28 @@ def test_a_breakpoint_that_was_left_behind_is_passed_by(beside: Beside) -> None:
     assert not beside.giving_way.gave_way_since(0.0)
 
 
+def test_one_that_had_resumed_the_target_before_goes_on_after_a_halt(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or does not, as dlv connect, whose command ends with that halt."""
+    monkeypatch.setattr(giving_way, "PATIENCE", 0.0)
+    monkeypatch.setattr(Session, "was_halted", True)
+    with beside.target.connect():
+        beside.giving_way.note_first(HALTED)
+        assert beside.giving_way.follower is not None
+        assert beside.giving_way.follower.has_turn
+        beside.giving_way.stop_following()
+        beside.giving_way.note_first(OUR_HIT)
+        assert not beside.giving_way.follower.has_turn
+        beside.giving_way.stop_following()
+        monkeypatch.setattr(Session, "was_halted", False)
+        beside.giving_way.note_first(HALTED)
+        assert not beside.giving_way.follower.has_turn
+    beside.giving_way.stop_following()
+    beside.giving_way.note_first(HALTED)
+    assert not beside.follows
+
+
 def test_what_one_has_asked_for_that_has_gone_may_be_still_to_be_done(beside: Beside) -> None:
     beside.giving_way.note(HALTED)
     follower = beside.giving_way.follower
