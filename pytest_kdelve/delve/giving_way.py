@@ -134,9 +134,9 @@ class GivingWay:
 
     def _watch(self) -> None:
         """Have the loop look around once a client has come, and left the target alone."""
-        with contextlib.suppress(DelveError):
-            while not self._over.wait(_NEWCOMER_INTERVAL):
-                if self._follower is None and self._others.are_there():
-                    self._over.wait(_NEWCOMER_INTERVAL)
-                    if self._follower is None:
-                        self._ask_to_look_around()
+        while not self._over.wait(_NEWCOMER_INTERVAL):
+            if self._follower is None and self._others.are_there():
+                self._over.wait(_NEWCOMER_INTERVAL)
+                # Where the loop has ended, it is over here, too.
+                with contextlib.suppress(DelveError):
+                    self._ask_to_look_around()

@@ -76,8 +76,8 @@ class Loop:
     other error; ``check`` tells it.
 
     Where another client of the same Delve stops the target, the loop gives way: it leaves resuming
-    to that client until it is gone, or has been resumed here by ``release``. It follows
-    meanwhile, so ``on_stop`` gets the hits of what the other one resumes, too.
+    to that client until it is gone. It follows meanwhile, so ``on_stop`` gets the hits of what the
+    other one resumes, too; who held the target then holds it no more.
     """
 
     def __init__(
