@@ -36,8 +36,10 @@ _BLOCKED_AFTER = 0.05
 #: Seconds between two looks whether the target has to be halted.
 _LOOK_INTERVAL = 0.02
 #: Seconds for which Delve may take a target for one that runs while it stands: so it does for the
-#: moment that a late halt or a switch takes.
-_MOMENT = 0.25
+#: moment that a late halt or a switch takes, which is long on a busy machine.
+_MOMENT = 2.0
+#: Seconds until Delve is asked once more, since an answer may be lost to a target that is resumed.
+_ASK_INTERVAL = 0.25
 #: Seconds for Delve to say whether the target runs, while other clients ask for much.
 _ANSWER_TIMEOUT = 60.0
 
@@ -70,7 +72,7 @@ def _state_now(client: Client) -> api.DebuggerState:
     deadline = time.monotonic() + _ANSWER_TIMEOUT
     while True:
         try:
-            return client.state(non_blocking=True, timeout=_MOMENT)
+            return client.state(non_blocking=True, timeout=_ASK_INTERVAL)
         except DelveTimeoutError:
             if time.monotonic() > deadline:
                 raise
@@ -173,8 +175,7 @@ class Follower:
             stop = self._session.look()
         finally:
             self._is_looking = False
-        # It takes no time where a late halt or a switch made Delve say that the target runs.
-        took_time = time.monotonic() - began > _BLOCKED_AFTER
+        has_run = time.monotonic() - began > _MOMENT
         with self._halting:
             has_halted, self._has_halted = self._has_halted, False
         with self.working():
@@ -182,7 +183,7 @@ class Follower:
                 self._session.call(lambda client: late_halts.use_up(client, stop))
             fresh = without_hits_of(stop, before)
             state = self._session.call(lambda client: collect(client, fresh))
-        if has_halted or took_time or not is_same_stop(stop.state, before.state):
+        if has_halted or has_run or not is_same_stop(stop.state, before.state):
             # Where another client waits for the stop, it takes a hit for its own.
             has_hits = any(each.breakpoint for each in state.threads or ())
             self.note(PATIENCE if has_halted and not has_hits else None)

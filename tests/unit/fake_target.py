@@ -25,11 +25,12 @@ class FakeTarget:
     """A target that stands at first. As in Delve, what needs it to stand is answered then.
 
     ``halts`` are the halts that came while it ran, ``halted_at`` is where the threads stand then,
-    empty where they stood before.
+    empty where they stood before. ``looks`` are the questions whether it runs that came then.
     """
 
     def __init__(self) -> None:
         self.halts = 0
+        self.looks = 0
         self.halted_at: Sequence[api.Thread] = ()
         self._threads: Sequence[api.Thread] = (api.Thread(id=1, pc=1),)
         self._runs = False
@@ -68,6 +69,7 @@ class FakeTarget:
         with self._changing:
             command = call.params.get("name")
             if call.method == "State" and call.params["NonBlocking"]:
+                self.looks += self._runs
                 self._reply(call, connection)
                 return
             if command == api.CommandName.HALT and self._runs:

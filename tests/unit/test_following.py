@@ -113,7 +113,8 @@ def test_a_stop_that_was_seen_is_not_new(
     followed: Following, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A late halt or a switch made Delve say for a moment that the target runs."""
-    monkeypatch.setattr(following, "_BLOCKED_AFTER", LONG)
+    monkeypatch.setattr(following, "_MOMENT", LONG)
+    monkeypatch.setattr(following, "PATIENCE", 0.0)
     followed.follower.note(0.0)
     followed.target.run()
     followed.target.stop()
@@ -122,6 +123,23 @@ def test_a_stop_that_was_seen_is_not_new(
     followed.target.stop(api.Thread(id=1, pc=2))
     followed.follower.look()
     assert not followed.follower.has_turn
+
+
+def test_the_time_in_which_it_has_run_makes_a_stop_new(
+    followed: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All threads may wait where they waited before."""
+    monkeypatch.setattr(following, "_MOMENT", 0.0)
+    followed.follower.note(0.0)
+    followed.follower.look()
+    assert not followed.follower.has_turn
+
+
+def test_a_hit_that_was_read_is_not_read_again(followed: Following) -> None:
+    followed.target.stop(at(OURS, pc=3))
+    assert hits(followed.follower.look()) == {OURS: ["7"]}
+    followed.target.stop(at(OURS, pc=3), at(THEIRS, thread=2))
+    assert hits(followed.follower.look()) == {THEIRS: []}
 
 
 def test_what_is_asked_of_a_target_that_another_resumes_is_answered(followed: Following) -> None:
@@ -147,11 +165,17 @@ def test_a_target_that_stands_is_not_halted(followed: Following) -> None:
     assert not followed.follower.has_moved()
 
 
-def test_it_is_alone_once_the_other_has_gone(followed: Following) -> None:
+def test_it_is_alone_once_the_other_has_gone(
+    followed: Following, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert not poll(lambda: followed.follower.is_alone, timeout=WHILE)
     followed.another.close()
+    monkeypatch.setattr(following, "_SEEN_FOR", 0.0)
     assert not followed.follower.is_alone, "one look does not tell"
-    assert poll(lambda: followed.follower.is_alone, timeout=LONG)
+    monkeypatch.setattr(following, "_SEEN_FOR", LONG)
+    assert not followed.follower.is_alone, "nor does one just after it"
+    monkeypatch.setattr(following, "_SEEN_FOR", 0.0)
+    assert followed.follower.is_alone
 
 
 class Seen:
@@ -180,11 +204,13 @@ def test_only_where_nobody_sees_the_other_its_stop_comes_to_an_end(
     followed.close()
 
 
-def test_a_target_that_runs_has_moved(followed: Following) -> None:
+def test_a_target_that_runs_has_moved(followed: Following, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not has_moved(followed.session)
     followed.target.run()
-    assert has_moved(followed.session)
     assert has_moved(followed.session, for_a_moment=True)
+    assert followed.target.looks == 1
+    monkeypatch.setattr(following, "_MOMENT", 0.1)
+    assert has_moved(followed.session)
 
 
 def test_one_that_runs_for_a_moment_only_has_not(
@@ -194,6 +220,7 @@ def test_one_that_runs_for_a_moment_only_has_not(
     followed.target.run()
     with ThreadPoolExecutor(1) as pool:
         moved = pool.submit(has_moved, followed.session)
+        assert poll(lambda: followed.target.looks > 0, timeout=LONG)
         followed.target.stop()
         assert moved.result(LONG) is False
 

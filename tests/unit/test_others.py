@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import pytest
 
@@ -70,9 +70,15 @@ def test_one_of_ones_own_that_is_just_connecting_is_none(target: FakeTarget) -> 
 class End:
     """A client as far as its own end counts."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
-        self.local_address = (host, 0xAAAA)
+    def __init__(self, host: str = "127.0.0.1", port: int = 0xAAAA) -> None:
+        self.local_address = (host, port)
         self.port = 0x3039
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
 
 def unused() -> Client:
@@ -113,6 +119,16 @@ def test_what_the_table_says(
     expected: bool | None,  # noqa: FBT001 - what is expected
 ) -> None:
     assert are_there(monkeypatch, tmp_path, *sockets) is expected
+
+
+def test_the_port_of_one_that_is_closed_may_be_anothers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    are_there(monkeypatch, tmp_path, LISTENS, (DELVE, ANOTHERS, "01"))
+    others = Others(cast("Client", End()), lambda: cast("Client", End(port=0xBBBB)))
+    with others.own():
+        assert others.are_there() is False
+    assert others.are_there() is True
 
 
 def test_delve_that_listens_on_all_addresses_sees_ipv4_within_ipv6(

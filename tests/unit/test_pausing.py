@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, cast
 
@@ -240,6 +241,26 @@ class TestWait:
             "    GET /api -> 200 OK"
         )
         assert fake.client.breakpoints == {}
+
+    def test_another_client_that_had_the_server_since_is_named(self, fake: Fake) -> None:
+        fake.loop.gave_way_at = time.monotonic()
+        with pytest.raises(KdelveError) as caught, fake.pause() as pause:
+            pause.wait(timeout=0.1)
+        assert "such as an IDE" not in str(caught.value)
+        with fake.pause() as pause:
+            fake.loop.gave_way_at = time.monotonic()
+            with pytest.raises(KdelveError, match="such as an IDE, had"):
+                pause.wait(timeout=0.1)
+
+    def test_another_client_has_resumed_the_server(self, fake: Fake) -> None:
+        with fake.pause() as pause:
+            fake.reach(1)
+            stop = pause.wait()
+            fake.loop.holders.clear()
+            with pytest.raises(KdelveError, match="such as an IDE, has resumed"):
+                stop.eval("name")
+            with pytest.raises(KdelveError, match="such as an IDE, has resumed"):
+                pause.wait()
 
     def test_a_place_that_cannot_be_reached_before_the_server_goes_on(self, fake: Fake) -> None:
         with fake.pause(1) as first, fake.pause(2) as second:
