@@ -146,7 +146,7 @@ def _kdelve_pauses(request: pytest.FixtureRequest, _kdelve_debugged: Debugged) -
     if "_kdelve_namespace" in request.fixturenames:
         # It is removed by requests, so after the pauses have ended.
         request.getfixturevalue("_kdelve_namespace")
-    pauses = Pauses(request.node, _kdelve_debugged.clock)
+    pauses = Pauses(request.node, _kdelve_debugged.clock, _kdelve_debugged.address)
     request.node.stash[PAUSES] = pauses
     yield pauses
     if forgotten := pauses.close():
