@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "default"
 _SUFFIX = ".json"
+_DELETED = " (deleted)"
 #: How Delve knows the file; a regular expression.
 MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
 
@@ -121,14 +122,29 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     def problem(self) -> str:
         """Return in words why it is of no use any more; empty where it is."""
+        executables = {name: _executable(each) for name, each in self.processes.items()}
         ended = [
-            f"{name} (pid {process.pid})"
-            for name, process in self.processes.items()
-            if not process.is_running
+            f"{name} (pid {self.processes[name].pid})"
+            for name, executable in executables.items()
+            if not executable
         ]
         if ended:
             return f"{' and '.join(ended)} ended"
+        for name, executable in executables.items():
+            # So the kernel says it, also where there is another file now, such as a new build.
+            if executable.endswith(_DELETED):
+                path = executable.removesuffix(_DELETED)
+                return f"its {name}, {path}, was replaced or removed since it was started"
         return "" if Path(self.directory).is_dir() else f"its folder {self.directory} is gone"
+
+
+def _executable(process: Owner) -> str:
+    """Return what a process runs; empty where it has ended."""
+    try:
+        executable = str(Path(f"/proc/{process.pid}/exe").readlink())
+    except FileNotFoundError:
+        return ""
+    return executable if process.is_running else ""
 
 
 def find(name: str) -> Kept | None:
