@@ -93,10 +93,13 @@ def _kdelve_debugged(
             debugged.start()
         header.note(pytestconfig, debugged)
         yield debugged
-        with _readable_errors():
-            if _is_to_stay(request.session):
-                header.note_kept(pytestconfig, debugged.keep(wanted))
-            debugged.stop()
+        try:
+            with _readable_errors(debugged):
+                if _is_to_stay(request.session):
+                    header.note_kept(pytestconfig, debugged.keep(wanted))
+        finally:
+            with _readable_errors():
+                debugged.stop()
 
 
 def _is_to_stay(session: pytest.Session) -> bool:
