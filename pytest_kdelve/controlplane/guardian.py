@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,11 +63,10 @@ class Guardian(Lifecycle):
         assert owner  # noqa: S101 - this process has not ended
         self._file = JournalFile(runs_folder(), self.run)
         self._write(Journal(owner))
-        try:
+        with ExitStack() as otherwise:
+            otherwise.callback(self._file.remove)
             self._launch()
-        except ProcessError:
-            self._file.remove()
-            raise
+            otherwise.pop_all()
         self._resources.callback(self._end)
 
     def entrust(self, undo: Undo) -> None:
@@ -101,24 +100,28 @@ class Guardian(Lifecycle):
         self._file.write(journal)
 
     def _launch(self) -> None:
-        ours, theirs = socket.socketpair()
-        number = theirs.fileno()
-        try:
-            self._file.log.touch(mode=0o600)
-            with theirs, self._file.log.open("ab") as log:
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", __name__, str(number), str(self._file.path)],
-                    pass_fds=[number],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=log,
-                    env={name: os.environ[name] for name in os.environ if name != MARK},
-                    start_new_session=True,
-                )
-        except OSError as error:
-            ours.close()
-            raise ProcessError(f"the guardian could not be started: {error}") from error
-        self._socket = ours
+        self._socket, theirs = socket.socketpair()
+        with ExitStack() as otherwise, theirs:
+            otherwise.enter_context(self._socket)
+            try:
+                self._process = self._popen(theirs.fileno())
+            except OSError as error:
+                raise ProcessError(f"the guardian could not be started: {error}") from error
+            otherwise.pop_all()
+
+    def _popen(self, number: int) -> subprocess.Popen[bytes]:
+        """Start it with a socket that has this file descriptor."""
+        self._file.log.touch(mode=0o600)
+        with self._file.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", "-m", __name__, str(number), str(self._file.path)],
+                pass_fds=[number],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env={name: os.environ[name] for name in os.environ if name != MARK},
+                start_new_session=True,
+            )
 
     def _end(self) -> None:
         if self._journal.undos and not self._journal.kept:

@@ -18,7 +18,7 @@ from pytest_kdelve.controlplane import apiserver, build, certificates, credentia
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
-from pytest_kdelve.controlplane.journal import JournalFile, Owner, runs_folder
+from pytest_kdelve.controlplane.journal import ClearBreakpoints, JournalFile, Owner, runs_folder
 from pytest_kdelve.controlplane.locks import acquired
 from pytest_kdelve.controlplane.reaping import undo_all
 from pytest_kdelve.controlplane.started import ControlPlane, Plan
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 DEFAULT_NAME = "default"
 _SUFFIX = ".json"
+_DELETED = " (deleted)"
 #: How Delve knows the file; a regular expression.
 MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
 
@@ -121,14 +122,29 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     def problem(self) -> str:
         """Return in words why it is of no use any more; empty where it is."""
+        executables = {name: _executable(each) for name, each in self.processes.items()}
         ended = [
-            f"{name} (pid {process.pid})"
-            for name, process in self.processes.items()
-            if not process.is_running
+            f"{name} (pid {self.processes[name].pid})"
+            for name, executable in executables.items()
+            if not executable
         ]
         if ended:
             return f"{' and '.join(ended)} ended"
+        for name, executable in executables.items():
+            # So the kernel says it, also where there is another file now, such as a new build.
+            if executable.endswith(_DELETED):
+                path = executable.removesuffix(_DELETED)
+                return f"its {name}, {path}, was replaced or removed since it was started"
         return "" if Path(self.directory).is_dir() else f"its folder {self.directory} is gone"
+
+
+def _executable(process: Owner) -> str:
+    """Return what a process runs; empty where it has ended."""
+    try:
+        executable = str(Path(f"/proc/{process.pid}/exe").readlink())
+    except FileNotFoundError:
+        return ""
+    return executable if process.is_running else ""
 
 
 def find(name: str) -> Kept | None:
@@ -276,6 +292,10 @@ class Reused(RunningBefore):
         self.access = Access.by_certificate(kept.url, certificates.of(self.directory))
         self.address = Address.parse(kept.address)
         self.argv, self.log = kept.argv, self.directory / "kube-apiserver.log"
+        self._guardian.start()
+        self._resources.callback(self._guardian.stop)
+        leave = ClearBreakpoints(host=self.address.host, port=self.address.port)
+        self._resources.enter_context(self._guardian.undoing(leave))
         self.pid = self._halt()
 
     def connect(self) -> Client:

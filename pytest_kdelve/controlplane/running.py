@@ -238,9 +238,16 @@ def _items(text: bytes) -> tuple[bytes, ...]:
 
 def tracer(pid: int) -> int:
     """Return the pid of the process that debugs it, or 0."""
+    # A thread traces, such as one of dlv's that is not its first.
+    thread = _status(pid, "TracerPid")
+    return thread and _status(thread, "Tgid")
+
+
+def _status(pid: int, field: str) -> int:
+    """Return a number of the status of a process or thread; 0 where it has ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
         text = Path("/proc", str(pid), "status").read_text(encoding="utf-8", errors="replace")
-        return int(parse_status(text)["TracerPid"])
+        return int(parse_status(text)[field])
     return 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from pytest_kdelve.errors import DelveError, DelveTimeoutError, KdelveError, UsageError
 from pytest_kdelve.hits.paused import Paused
@@ -23,6 +23,19 @@ WAIT_TIMEOUT = 30.0
 _CHECK_INTERVAL = 0.2
 
 
+class Owner(Protocol):
+    """Whose pauses they are."""
+
+    def waited(self) -> None:
+        """Hear that the thread that waits has the hit."""
+
+    def resumed(self) -> None:
+        """Hear, after each resume, in the thread that resumes."""
+
+    def stay(self, error: BaseException) -> bool:
+        """Whether a block that ends by this error leaves its pause open, for the owner to close."""
+
+
 class Pause:
     """Holds the server at the first hit that is wanted, and at no later one.
 
@@ -38,26 +51,24 @@ class Pause:
         subscribe: Callable[[Callable[[Hit], None]], Subscription],
         *,
         text: str,
-        on_wait: Callable[[], None],
-        on_resume: Callable[[], None],
+        owner: Owner,
         explain: Callable[[], Sequence[str]],
         check_hits: Callable[[], None] = lambda: None,
     ) -> None:
         """``subscribe`` makes a subscription of a sink for hits that are wanted.
 
-        ``text`` is how the user wrote it. ``on_wait`` is called when the thread that waits has the
-        hit, ``on_resume`` after each resume, in the thread that resumes. ``explain`` says more
-        where the place was not reached; ``check_hits`` raises where it will never be wanted.
+        ``text`` is how the user wrote it. ``explain`` says more where the place was not reached;
+        ``check_hits`` raises where it will never be wanted.
         """
         self.thread = threading.current_thread()
         self._recorder = recorder
         self._clock = clock
         self._subscription = subscribe(self._take)
         self._text = text
-        self._on_wait = on_wait
-        self._on_resume = on_resume
+        self._owner = owner
         self._explain = explain
         self._check_hits = check_hits
+        self._is_left = False
         self._reached = threading.Event()
         self._closing = threading.RLock()
         self._taking = threading.Lock()
@@ -81,13 +92,20 @@ class Pause:
         self._recorder.add([self._subscription])
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        self._is_left = error is not None and self._owner.stay(error)
+        if not self._is_left:
+            self.close()
 
     @property
     def is_holding(self) -> bool:
         """Whether its hit holds the server at this moment."""
         return self._paused is not None and not self._is_over
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it holds the server though nobody wants that any more."""
+        return self.is_holding and not self._is_left
 
     def wait(self, timeout: float = WAIT_TIMEOUT) -> Paused:
         """Wait until the place is reached, and return what may be asked there.
@@ -110,7 +128,7 @@ class Pause:
                 raise KdelveError("\n".join([self._not_reached(timeout), *more]))
         self._check()
         self._has_waited = True
-        self._on_wait()
+        self._owner.waited()
         assert self._paused is not None  # noqa: S101 - it was before the event was set
         return self._paused
 
@@ -129,6 +147,11 @@ class Pause:
                     self._recorder.remove([self._subscription])
             finally:
                 self._let_go()
+
+    def standing(self) -> str:
+        """Return in a line at which hit a pause that holds has stopped the server."""
+        assert self._paused is not None  # noqa: S101 - it is for a pause that holds
+        return f"{self} holds the kube-apiserver at {self._paused.hit}"
 
     def forgotten(self) -> str:
         """Return where the server stands, as lines for somebody who forgot to resume it."""
@@ -175,7 +198,7 @@ class Pause:
     def _end(self) -> None:
         self._is_over = True
         self._clock.go(self)
-        self._on_resume()
+        self._owner.resumed()
 
     def _check(self) -> None:
         if self._is_closing:

@@ -93,10 +93,13 @@ def _kdelve_debugged(
             debugged.start()
         header.note(pytestconfig, debugged)
         yield debugged
-        with _readable_errors():
-            if _is_to_stay(request.session):
-                header.note_kept(pytestconfig, debugged.keep(wanted))
-            debugged.stop()
+        try:
+            with _readable_errors(debugged):
+                if _is_to_stay(request.session):
+                    header.note_kept(pytestconfig, debugged.keep(wanted))
+        finally:
+            with _readable_errors():
+                debugged.stop()
 
 
 def _is_to_stay(session: pytest.Session) -> bool:
@@ -146,7 +149,7 @@ def _kdelve_pauses(request: pytest.FixtureRequest, _kdelve_debugged: Debugged) -
     if "_kdelve_namespace" in request.fixturenames:
         # It is removed by requests, so after the pauses have ended.
         request.getfixturevalue("_kdelve_namespace")
-    pauses = Pauses(request.node, _kdelve_debugged.clock)
+    pauses = Pauses(request.node, _kdelve_debugged.clock, _kdelve_debugged.address)
     request.node.stash[PAUSES] = pauses
     yield pauses
     if forgotten := pauses.close():

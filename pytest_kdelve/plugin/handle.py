@@ -149,8 +149,7 @@ class Kdelve:
                 self._debugged.clock,
                 subscribe,
                 text=f"kdelve.pause({', '.join([repr(location), *options])})",
-                on_wait=self._pauses.waited,
-                on_resume=self._pauses.resumed,
+                owner=self._pauses,
                 check_hits=chosen.check,
                 explain=lambda: [*chosen.problems(), *_covered(coverage), *_requests(self._log)],
             )

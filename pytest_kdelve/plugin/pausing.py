@@ -15,6 +15,7 @@ from pytest_kdelve.report.redact import redact
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+    from pytest_kdelve.delve import Address
     from pytest_kdelve.hits.clock import Clock
     from pytest_kdelve.hits.pausing import Pause
 
@@ -73,9 +74,10 @@ class _Timer:
 class Pauses:
     """All pauses of one test."""
 
-    def __init__(self, item: pytest.Item, clock: Clock) -> None:
+    def __init__(self, item: pytest.Item, clock: Clock, address: Address) -> None:
         self._item = item
         self._clock = clock
+        self._address = address
         self._pauses: list[Pause] = []
         self._said: list[str] = []
         #: Whether somebody has waited for a stop that still holds the server.
@@ -85,6 +87,20 @@ class Pauses:
         """Take a pause, and return it."""
         self._pauses.append(pause)
         return pause
+
+    def stay(self, error: BaseException) -> bool:
+        """Whether they go on at the end of a test that fails so: with --pdb, to be looked at."""
+        is_failure = isinstance(error, Exception | pytest.fail.Exception)
+        return is_failure and bool(self._item.config.getoption("usepdb"))
+
+    def standing(self) -> list[str]:
+        """Return a line for each that holds the server, and how to look at it."""
+        lines = [each.standing() for each in self._pauses if each.is_holding]
+        how = (
+            f"Others may look, too, by `dlv connect {self._address}` or in an IDE, and leave it "
+            "stopped; the end of the test resumes it."
+        )
+        return [*lines, how] if lines else []
 
     def waited(self) -> None:
         """Suspend pytest-timeout: from now on the time is that of whoever looks at the server."""
@@ -103,7 +119,7 @@ class Pauses:
         """End all pauses; what is to be said of those that held the server is kept."""
         # Those that hold come last: the server need not be stopped for the others.
         for pause in sorted(self._pauses, key=lambda each: each.is_holding):
-            text = pause.forgotten() if pause.is_holding else ""
+            text = pause.forgotten() if pause.is_forgotten else ""
             try:
                 pause.close()
             except KdelveError as error:
@@ -128,6 +144,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self._timer: _Timer | None = None
+        self._pauses: Pauses | None = None
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:
@@ -147,15 +164,29 @@ class Hooks:
         pauses = item.stash.get(PAUSES, None)
         if pauses is None:
             return (yield)
+        self._pauses = pauses
         try:
             result = yield
-        except BaseException:
-            if forgotten := pauses.close():
+        except BaseException as error:
+            if not pauses.stay(error) and (forgotten := pauses.close()):
                 item.add_report_section("call", "kdelve pause", forgotten)
             raise
         if forgotten := pauses.close():
             pytest.fail(forgotten, pytrace=False)
         return result
+
+    def pytest_enter_pdb(self, config: pytest.Config) -> None:
+        """Say where the server stands, and where its Delve is, to whoever looks at it now."""
+        reporter = config.pluginmanager.getplugin("terminalreporter")
+        for line in self._pauses.standing() if self._pauses else ():
+            reporter.write_line(redact(line))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> None:
+        """Resume what was left paused so that it could be looked at."""
+        if self._pauses and (forgotten := self._pauses.close()):
+            item.add_report_section("call", "kdelve pause", forgotten)
+        self._pauses = None
 
     @pytest.hookimpl(optionalhook=True, wrapper=True)
     def pytest_timeout_set_timer(

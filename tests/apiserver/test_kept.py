@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from pytest_kdelve.delve import Address, connect
+from pytest_kdelve.delve import Address, api, connect
 from pytest_kdelve.process import poll
 from tests.apiserver.running import failure_of
+from tests.apiserver.test_deaths import LIMIT, STANDS, started, wait_until_it_stands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +127,22 @@ def is_zombie(pid: int) -> bool:
         return True
 
 
+def test_pytest_is_killed_while_the_apiserver_stands(keeping: Runner) -> None:
+    """It goes on without the test's breakpoints, for those who use it beside pytest."""
+    up = json.loads(kdelve("up", "--json").stdout)
+    with started(keeping, STANDS, "--kdelve-reuse") as killed:
+        wait_until_it_stands(keeping)
+        killed.kill()
+        with connect(Address.parse(up["dlv"])) as client:
+            assert poll(lambda: client.state(non_blocking=True).running, timeout=LIMIT)
+            client.halt()
+            assert [each for each in client.list_breakpoints() if each.id > 0] == []
+            client.send_command(api.CommandName.CONTINUE)
+        keeping.pytester.makepyfile(TESTS)
+        run(keeping, "--kdelve-reuse", "-k", "get").assert_outcomes(passed=1)
+        kdelve("down")
+
+
 @pytest.mark.parametrize("when", ["on-failure", "always"])
 def test_a_run_leaves_its_environment(keeping: Runner, when: str) -> None:
     keeping.pytester.makepyfile(test_bad="def test_bad(api): assert api.get('/api').ok is None")
@@ -162,7 +179,7 @@ def test_what_has_ended_is_not_kept(runner: Runner) -> None:
         "-s",
     )
     result.assert_outcomes(passed=1, errors=1)
-    result.stdout.fnmatch_lines(["children: []", "kube-apiserver ended by signal 9"])
+    result.stdout.fnmatch_lines(["*children: []", "kube-apiserver ended by signal 9"])
 
 
 def test_workers_have_one_each(keeping: Runner) -> None:

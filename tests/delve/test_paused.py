@@ -54,10 +54,18 @@ class Target:
             self.clock,
             lambda sink: self.subscription(at, sink, file),
             text=f"pause({at!r})",
-            on_wait=lambda: None,
-            on_resume=lambda: None,
+            owner=self,
             explain=list,
         )
+
+    def waited(self) -> None:
+        pass
+
+    def resumed(self) -> None:
+        pass
+
+    def stay(self, _: BaseException) -> bool:
+        return False
 
     def subscription(
         self, at: str, sink: Callable[[Hit], None], file: str = STOPS, expression: str = ""

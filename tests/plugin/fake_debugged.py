@@ -96,6 +96,10 @@ class FakeLoop:
             self._holders.remove(holder)
             self._changed.notify_all()
 
+    @property
+    def holding(self) -> int:
+        return len(self._holders)
+
     def wait_until_free(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._holders, 60)

@@ -124,30 +124,6 @@ def test_startup_code_is_watched_for_what_is_chosen_only(faked: pytest.Pytester)
     faked.runpytest("-k", "test_b").assert_outcomes(passed=1, deselected=1)
 
 
-def test_pdb_finds_the_breakpoints_still_set(
-    faked: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of an expectation that is not fulfilled as of any other failure."""
-    # pytest-timeout counts no more, in the whole process, once somebody is in a debugger.
-    monkeypatch.setattr("pytest_timeout.SUPPRESS_TIMEOUT", False)
-    faked.makepyfile(
-        debugger="""
-        class Pdb:
-            quitting = False
-            def __init__(self, *args, **kwargs): pass
-            def reset(self): pass
-            def interaction(self, frame, traceback):
-                from tests.plugin.fake_debugged import FakeRecorder
-                print("entered with", len(FakeRecorder.latest.subscriptions), "set")
-        """
-    )
-    faked.syspathinsert()
-    faked.makepyfile(test_one=THREE)
-    result = faked.runpytest("--kdelve-timeout=0", "--pdb", "--pdbcls=debugger:Pdb")
-    result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["Expected at least 1 hit*", "entered with 1 set"])
-
-
 def test_marks_of_classes_modules_and_parameters_are_judged(faked: pytest.Pytester) -> None:
     faked.makepyfile("""
         import pytest

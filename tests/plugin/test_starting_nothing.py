@@ -28,11 +28,25 @@ TESTS = """
 
 
 @pytest.mark.parametrize("option", ["--collect-only", "--setup-plan", "--help", "--fixtures"])
-def test_looking_starts_nothing(pytester: pytest.Pytester, tmp_path: Path, option: str) -> None:
+@pytest.mark.parametrize(
+    "way",
+    [
+        "",
+        "--kdelve-takeover=auto",
+        "--kdelve-attach=1",
+        "--kdelve-connect=:1",
+        "--kdelve-reuse",
+        "--kdelve-keep=always",
+    ],
+)
+def test_looking_starts_nothing(
+    pytester: pytest.Pytester, tmp_path: Path, option: str, way: str
+) -> None:
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest(option)
+    result = pytester.runpytest(option, *filter(None, [way]))
     assert result.ret == pytest.ExitCode.OK
     assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "state").exists()
 
 
 def test_its_twin_starts(pytester: pytest.Pytester) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +102,22 @@ def test_a_folder_that_is_gone(folder: Folder) -> None:
     one = folder.keep("default")
     (folder.path / "default").rmdir()
     assert one.problem() == f"its folder {folder.path}/default is gone"
+
+
+def test_a_binary_that_was_built_again(folder: Folder) -> None:
+    """What runs is the old one, and its source may not be what is on the disk now."""
+    binary = folder.path / "kube-apiserver"
+    shutil.copy("/bin/sleep", binary)
+    with subprocess.Popen([binary, "60"]) as process:
+        owner = Owner.of(process.pid)
+        assert owner
+        one = folder.keep("default", processes={"kube-apiserver": owner})
+        assert one.problem() == ""
+        shutil.copy("/bin/sleep", folder.path / "new")
+        (folder.path / "new").rename(binary)
+        problem = one.problem()
+        process.kill()
+    assert problem == f"its kube-apiserver, {binary}, was replaced or removed since it was started"
 
 
 def test_which_one_is_meant(folder: Folder) -> None:

@@ -72,10 +72,18 @@ class Fake:
             self.clock,
             subscribe,
             text=f"kdelve.pause('get.go:{address}')",
-            on_wait=lambda: self.told.append("waited"),
-            on_resume=lambda: self.told.append("resumed"),
+            owner=self,
             explain=lambda: ["This test's requests:", "    GET /api -> 200 OK"],
         )
+
+    def waited(self) -> None:
+        self.told.append("waited")
+
+    def resumed(self) -> None:
+        self.told.append("resumed")
+
+    def stay(self, error: BaseException) -> bool:
+        return isinstance(error, AssertionError)
 
     def record(self, address: int = 1) -> Subscription:
         """Record all hits at an address, beside the pauses there."""
@@ -161,6 +169,26 @@ class TestHolding:
             fail()
         assert fake.loop.holders == set()
         assert not fake.clock.is_standing
+
+    def test_a_block_that_fails_may_be_left_open(self, fake: Fake) -> None:
+        """By an owner that closes it."""
+        pause = fake.pause()
+
+        def fail() -> None:
+            with pause:
+                fake.reach(1)
+                raise AssertionError
+
+        with pytest.raises(AssertionError):
+            fail()
+        assert pause.is_holding
+        assert not pause.is_forgotten
+        assert pause.standing() == (
+            "kdelve.pause('get.go:1') holds the kube-apiserver at /src/get.go:74 registry.Get"
+        )
+        assert fake.loop.holders == {pause}
+        pause.close()
+        assert fake.loop.holders == set()
 
     def test_an_interrupted_end_can_be_done_again(
         self, fake: Fake, monkeypatch: pytest.MonkeyPatch

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
 import subprocess
 import sys
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., subprocess.Popen[bytes]]
 
+PTRACE_SEIZE = 0x4206
 #: An interpreter that waits until its stdin ends, whatever its arguments are.
 WAIT = b"import sys; print(flush=True); sys.stdin.read()"
 DIFFICULT = (
@@ -131,6 +134,22 @@ def test_a_process_is_told_from_a_later_one_of_the_same_pid(start: Start) -> Non
     assert not spec.is_running(), "a zombie has ended"
     process.wait()
     assert not spec.is_running()
+
+
+def test_who_debugs_it_is_a_process_whichever_of_its_threads_does(start: Start) -> None:
+    """dlv has a thread for it, which need not be its first."""
+    traced = start().pid
+    assert running.tracer(traced) == 0
+    found = []
+
+    def trace() -> None:
+        assert ctypes.CDLL(None, use_errno=True).ptrace(PTRACE_SEIZE, traced, None, None) == 0
+        found.append(running.tracer(traced))
+
+    thread = threading.Thread(target=trace)
+    thread.start()
+    thread.join()
+    assert found == [os.getpid()]
 
 
 @pytest.mark.parametrize("cmdline", [b"", b"a new title", b"kube: busy   \0x"])
