@@ -142,7 +142,8 @@ class Dap:
             return self._events.setdefault(name, queue.SimpleQueue())
 
     def _read(self) -> None:
-        with self._socket.makefile("rb") as stream:
+        # dlv resets a connection of which it has not read all.
+        with contextlib.suppress(OSError), self._socket.makefile("rb") as stream:
             while header := self._header(stream):
                 message = json.loads(stream.read(int(header["content-length"])))
                 if message["type"] == "event":
@@ -153,10 +154,7 @@ class Dap:
     @staticmethod
     def _header(stream: BinaryIO) -> dict[str, str]:
         fields = {}
-        try:
-            while line := stream.readline().decode().strip():
-                name, _, value = line.partition(":")
-                fields[name.strip().lower()] = value.strip()
-        except OSError:
-            return {}
+        while line := stream.readline().decode().strip():
+            name, _, value = line.partition(":")
+            fields[name.strip().lower()] = value.strip()
         return fields

@@ -1,4 +1,4 @@
-"""The command ``dlv connect`` in a pseudo-terminal, as a user has it."""
+"""A command in a pseudo-terminal, as a user has it."""
 
 from __future__ import annotations
 
@@ -10,37 +10,39 @@ import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from pytest_kdelve.delve import Address
 
 #: Seconds for anything to be printed; longer than that takes on a busy machine.
 LONG = 30.0
-PROMPT = "(dlv) "
 
 
 class Terminal:
     """What is typed in, and what is read until some text has come."""
 
-    def __init__(self, dlv: Path, address: Address, home: Path) -> None:
+    def __init__(self, *argv: str, prompt: str, variables: Mapping[str, str] | None = None) -> None:
+        """Start a command in a session of its own; ``variables`` are added to the environment."""
         own, other = pty.openpty()
-        environment = {
-            **os.environ,
-            "TERM": "dumb",
-            "HOME": str(home),
-            "XDG_CONFIG_HOME": str(home),
-        }
         self._process = subprocess.Popen(
-            [str(dlv), "connect", str(address)],
+            argv,
             stdin=other,
             stdout=other,
             stderr=other,
-            env=environment,
+            env={**os.environ, "TERM": "dumb", **(variables or {})},
             start_new_session=True,
         )
         os.close(other)
         self._own = own
+        self._prompt = prompt
         self._unread = ""
+
+    @classmethod
+    def dlv_connect(cls, dlv: Path, address: Address, home: Path) -> Self:
+        """Connect to a headless dlv; its history and settings are in ``home``."""
+        variables = {"HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+        return cls(str(dlv), "connect", str(address), prompt="(dlv) ", variables=variables)
 
     def __enter__(self) -> Self:
         return self
@@ -53,15 +55,16 @@ class Terminal:
         self._process.kill()
         self._process.wait(LONG)
 
-    def ask(self, command: str, until: str = PROMPT) -> str:
-        """Type a command, and return all that is printed until some text."""
+    def ask(self, command: str, until: str = "") -> str:
+        """Type a command, and return all that is printed until some text, or the prompt."""
         self.type(command)
         return self.read(until)
 
     def type(self, command: str) -> None:
         os.write(self._own, f"{command}\n".encode())
 
-    def read(self, until: str = PROMPT) -> str:
+    def read(self, until: str = "") -> str:
+        until = until or self._prompt
         deadline = time.monotonic() + LONG
         while until not in self._unread:
             ready, _, _ = select.select([self._own], [], [], max(0.0, deadline - time.monotonic()))

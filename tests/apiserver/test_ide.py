@@ -11,7 +11,7 @@ import pytest
 
 from pytest_kdelve.controlplane import ide
 from pytest_kdelve.delve import Headless, Server, Target, exec_
-from tests.apiserver.dap import Dap
+from tests.dap import Dap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +63,8 @@ def configuration(file: Path) -> dict[str, Any]:
 
 
 def attach(dap: Dap, file: Path) -> None:
-    dap.request("initialize", adapterID="go", pathFormat="path", linesStartAt1=True)
-    dap.request("attach", **configuration(file))
+    dap.ask("initialize", adapterID="go", pathFormat="path", linesStartAt1=True)
+    dap.ask("attach", **configuration(file))
     dap.event("initialized")
 
 
@@ -73,7 +73,7 @@ def break_at(dap: Dap, file: Path, text: str) -> tuple[int, bool]:
     lines = [line.strip() for line in file.read_text().splitlines()]
     line = lines.index(text) + 1
     wanted = {"source": {"path": str(file)}, "breakpoints": [{"line": line}]}
-    [breakpoint_] = dap.request("setBreakpoints", **wanted)["breakpoints"]
+    [breakpoint_] = dap.ask("setBreakpoints", **wanted)["breakpoints"]
     return line, breakpoint_["verified"]
 
 
@@ -87,16 +87,20 @@ def test_breakpoints_in_a_checkout_stop_there(
         wanted = [(checkout / MAIN, COMMAND), (checkout / RUN, CALL)]
         places = [(str(path), *break_at(dap, path, text)) for path, text in wanted]
         assert [is_verified for _, _, is_verified in places] == [True, True]
-        dap.request("configurationDone")
+        dap.ask("configurationDone")
+        # It waits, since it may have come to look at what a test holds.
+        entry = dap.event("stopped")
+        assert entry["reason"] == "entry"
+        dap.ask("continue", threadId=entry["threadId"])
         thread, frames = stop(dap)
         assert place(frames[0]) == places[0][:2]
-        dap.request("continue", threadId=thread)
+        dap.ask("continue", threadId=thread)
         _thread, frames = stop(dap)
         assert place(frames[0]) == places[1][:2]
         assert frames[1]["source"]["path"] == str(checkout / MAIN)
         assert [frame["name"] for frame in frames[:2]] == ["cli.Run", "main.main"]
         assert "cmd" in variables(dap, frames[0]["id"])
-        dap.request("disconnect", terminateDebuggee=False)
+        dap.ask("disconnect", terminateDebuggee=False)
         dap.event("terminated")
     with dlv.connect() as client:
         stack = client.stacktrace(-1, 1)
@@ -111,7 +115,7 @@ def stop(dap: Dap) -> tuple[int, list[dict[str, Any]]]:
     stopped = dap.event("stopped")
     assert stopped["reason"] == "breakpoint"
     thread = stopped["threadId"]
-    return thread, dap.request("stackTrace", threadId=thread)["stackFrames"]
+    return thread, dap.ask("stackTrace", threadId=thread)["stackFrames"]
 
 
 def place(frame: dict[str, Any]) -> tuple[str, int]:
@@ -119,8 +123,8 @@ def place(frame: dict[str, Any]) -> tuple[str, int]:
 
 
 def variables(dap: Dap, frame: int) -> list[str]:
-    [scope] = dap.request("scopes", frameId=frame)["scopes"]
-    found = dap.request("variables", variablesReference=scope["variablesReference"])
+    [scope] = dap.ask("scopes", frameId=frame)["scopes"]
+    found = dap.ask("variables", variablesReference=scope["variablesReference"])
     return [variable["name"] for variable in found["variables"]]
 
 
@@ -129,7 +133,7 @@ def test_without_the_substitution_they_would_not(dlv: Server, checkout: Path) ->
     with Dap(dlv.address) as dap:
         attach(dap, file)
         assert break_at(dap, checkout / RUN, CALL)[1] is False
-        dap.request("disconnect", terminateDebuggee=False)
+        dap.ask("disconnect", terminateDebuggee=False)
 
 
 def test_the_binarys_own_files_need_no_substitution(
@@ -139,4 +143,4 @@ def test_the_binarys_own_files_need_no_substitution(
     with Dap(dlv.address) as dap:
         attach(dap, file)
         assert break_at(dap, Path(main_source), COMMAND)[1] is True
-        dap.request("disconnect", terminateDebuggee=False)
+        dap.ask("disconnect", terminateDebuggee=False)

@@ -127,7 +127,7 @@ def test_dlv_connect_quits(
     kdelve: Kdelve, api: ApiSession, kdelve_binaries: Binaries, tmp_path: Path
 ) -> None:
     with kdelve.watch(GETTER, at=GETTER_CALL, locals=["name"]) as hits:
-        with Terminal(kdelve_binaries.dlv, address_of(kdelve), tmp_path) as terminal:
+        with Terminal.dlv_connect(kdelve_binaries.dlv, address_of(kdelve), tmp_path) as terminal:
             terminal.read()
             assert "Goroutine" in terminal.ask("goroutines -with user")
             terminal.ask("quit", "Would you like to kill the headless instance? [Y/n] ")

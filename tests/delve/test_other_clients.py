@@ -270,7 +270,7 @@ def test_an_editor_that_ends_the_target(turns: Turns) -> None:
 
 def connect(turns: Turns, dlv: Path, tmp_path: Path) -> Terminal:
     turns.wait_until_running()
-    terminal = Terminal(dlv, turns.server.address, tmp_path)
+    terminal = Terminal.dlv_connect(dlv, turns.server.address, tmp_path)
     terminal.read()
     return terminal
 
