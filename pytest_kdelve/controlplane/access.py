@@ -55,6 +55,8 @@ class Access:
         ``paths`` is as in KUBECONFIG. Keys that stand in the file itself are written into the
         folder ``files``. Raises ``UsageError``, also for one by which the CA is not verified.
         """
+        if not any(Path(path).is_file() for path in paths.split(os.pathsep)):
+            raise UsageError(f"kubeconfig {paths}: there is no such file")
         configuration = _configuration()
         try:
             config.load_kube_config(  # type: ignore[no-untyped-call]

@@ -43,7 +43,7 @@ class Environment(Lifecycle):
     its start-up code can be set, or, with ``is_running_before``, where it was. It is for the caller
     to continue it, and then to ``wait_ready``. ``argv`` is its command line, and ``log`` the file
     that it writes its log to; either is empty where that is not known, as ``pid`` is 0. ``notes``
-    are what its user should know at the end.
+    are what its user should know at the end. ``dlv`` is Delve's executable, or the mere name.
     """
 
     mode: Mode
@@ -56,6 +56,7 @@ class Environment(Lifecycle):
         self.log: Path | None = None
         self.pid = 0
         self.notes: tuple[str, ...] = ()
+        self.dlv = Path("dlv")
         self.address: Address
         self.access: Access
         self.directory: Path
@@ -89,6 +90,14 @@ class Environment(Lifecycle):
         except DelveError:
             return False
         return True
+
+    def check_access(self) -> None:
+        """Raise ``UsageError`` where ``access`` leads elsewhere; for the time when it stands."""
+
+    @property
+    def left(self) -> str:
+        """What is there after ``stop``, ready to print; empty where nothing is."""
+        return ""
 
     @abstractmethod
     def connect(self) -> Client:

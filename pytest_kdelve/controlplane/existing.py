@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import secrets
 from abc import abstractmethod
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 import requests
 
-from pytest_kdelve.controlplane import accounts
+from pytest_kdelve.controlplane import accounts, refusals, running
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
 from pytest_kdelve.controlplane.environment import RunningBefore
 from pytest_kdelve.controlplane.journal import ClearBreakpoints, Detach, RemoveObjects
 from pytest_kdelve.delve import Headless, attach, connect
-from pytest_kdelve.errors import UsageError
+from pytest_kdelve.errors import DelveConnectionError, UsageError
 from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_kdelve.controlplane.credentials import Credentials
     from pytest_kdelve.delve import Address, Client
 
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 _TOKEN_TIMEOUT = 5.0
 #: Seconds in which an apiserver answers that does not stand still.
 _ANSWER_TIMEOUT = 2.0
+#: The same for one that has much to do.
+_TIMEOUT = 10.0
+_REMEDY = "name an administrator's kubeconfig of the debugged one by --kdelve-kubeconfig"
 
 
 class Existing(RunningBefore):
@@ -49,7 +55,6 @@ class Existing(RunningBefore):
         self._guardian.entrust(self._account)
         self._resources.callback(self._forget_account)
         self._debug()
-        self._check_access()
         if self.pid:
             self.argv, self.log = _command_line(self.pid), _log(self.pid)
 
@@ -57,7 +62,25 @@ class Existing(RunningBefore):
     def _debug(self) -> None:
         """Reach the apiserver by Delve; sets ``address`` and ``pid``."""
 
-    def _check_access(self) -> None:
+    def _check_way_in(self) -> None:
+        """Raise ``UsageError`` where the kubeconfig leads nowhere, or is refused there.
+
+        For the time when the apiserver runs, before anything is done to it.
+        """
+        with self.access.session() as session:
+            try:
+                answer = session.get(f"{self.url}/version", timeout=_TIMEOUT)
+            except requests.exceptions.SSLError as error:
+                problem = f"does not fit what listens at {self.url}: {error}"
+            except requests.RequestException as error:
+                problem = f"leads to {self.url}, which does not answer: {error}"
+            else:
+                if answer.status_code != requests.codes.unauthorized:
+                    return
+                problem = f"has a user whom {self.url} does not know (401 {answer.reason})"
+        raise UsageError(f"the kubeconfig {self._given_kubeconfig} {problem}; {_REMEDY}")
+
+    def check_access(self) -> None:
         """Raise ``UsageError`` where the kubeconfig leads to another apiserver.
 
         The debugged one stands still, or does not listen yet, so it does not answer.
@@ -76,7 +99,7 @@ class Existing(RunningBefore):
         raise UsageError(
             f"the kubeconfig {self._given_kubeconfig} leads to {self.url}, which answers "
             f"({said}) while the kube-apiserver that is debugged stands still: it is another one; "
-            "name an administrator's kubeconfig of the debugged one by --kdelve-kubeconfig"
+            f"{_REMEDY}"
         )
 
     def make_credentials(self, cluster_role: str) -> Credentials:
@@ -116,12 +139,14 @@ class Attached(Existing):
     def __init__(self, pid: int, *, dlv: Path, listen: Address, kubeconfig: str) -> None:
         super().__init__(kubeconfig)
         self._target = pid
-        self._dlv = dlv
+        self.dlv = dlv
         self._listen = listen
 
     def _debug(self) -> None:
+        refusals.check_tracer(self._target, running.tracer(self._target))
+        self._check_way_in()
         headless = Headless(
-            dlv=self._dlv,
+            dlv=self.dlv,
             log=self.directory / "dlv.log",
             listen=self._listen,
             env=self._variables,
@@ -150,12 +175,17 @@ class Connected(Existing):
 
     def _debug(self) -> None:
         process = _dlv(self.address)
+        if process:
+            self.dlv = Path(process.exe())
         if process and "--accept-multiclient" not in process.cmdline():
             raise UsageError(
                 f"dlv at {self.address} (pid {process.pid}) was started without "
                 "--accept-multiclient: it would end with our connection, and its target with it; "
                 "start it with that flag"
             )
+        with _explained(), self.connect() as client:
+            if client.state(non_blocking=True).running:
+                self._check_way_in()
         leave = ClearBreakpoints(host=self.address.host, port=self.address.port)
         self._resources.enter_context(self._guardian.undoing(leave))
         pid = self._halt()
@@ -165,6 +195,18 @@ class Connected(Existing):
     def connect(self) -> Client:
         """Open one more connection to Delve."""
         return connect(self.address)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say of what cannot be reached what it has to be."""
+    try:
+        yield
+    except DelveConnectionError as error:
+        raise UsageError(
+            f"{error}; --kdelve-connect is for a dlv that runs with --headless "
+            "--accept-multiclient --api-version=2, and says where it listens"
+        ) from error
 
 
 def _dlv(address: Address) -> psutil.Process | None:

@@ -13,6 +13,7 @@ from pytest_kdelve.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_kdelve.controlplane.running import ProcessSpec
     from pytest_kdelve.delve import Address, Client, Server
 
 
@@ -29,15 +30,17 @@ class TakenOver(Existing):
     def __init__(self, pid: int | None, *, dlv: Path, listen: Address, kubeconfig: str) -> None:
         super().__init__(kubeconfig)
         self._original = pid
-        self._dlv = dlv
+        self.dlv = dlv
         self._listen = listen
         self._server: Server
+        self._spec: ProcessSpec
 
     def _debug(self) -> None:
-        spec = running.find(self._original)
+        self._check_way_in()
+        self._spec = spec = running.find(self._original)
         mark = self._guardian.environment
         headless = Headless(
-            dlv=self._dlv,
+            dlv=self.dlv,
             log=self.directory / "dlv.log",
             listen=self._listen,
             env=self._variables,
@@ -58,6 +61,12 @@ class TakenOver(Existing):
         )
         self._resources.callback(self._server.stop)
         self.address, self.pid = self._server.address, self._server.target_pid
+
+    @property
+    def left(self) -> str:
+        """The process that is the original now."""
+        pids = " or ".join(map(str, takeover.same_as(self._spec)))
+        return f"your kube-apiserver runs again, as pid {pids}" if pids else ""
 
     def connect(self) -> Client:
         """Open one more connection to Delve."""

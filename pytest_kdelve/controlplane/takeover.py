@@ -186,8 +186,8 @@ def start_again(spec: ProcessSpec, *, timeout: float = _LISTEN_TIMEOUT) -> Start
             return StartedAgain(spec.pid, ("it had never been stopped",))
         message = f"process {spec.pid} does not listen any more, but has not ended, either; when it"
         raise ProcessTimeoutError(f"{message} has, start it again: {spec.command}")
-    poll(lambda: not listeners_at(port) or bool(_same(spec, port)), timeout=_FREE_TIMEOUT)
-    if others := _same(spec, port):
+    poll(lambda: not listeners_at(port) or bool(same_as(spec)), timeout=_FREE_TIMEOUT)
+    if others := same_as(spec):
         return StartedAgain(others[0], ("somebody had started it again already",))
     log = _log(spec)
     began = log.stat().st_size if log else 0
@@ -278,8 +278,9 @@ def _listening(connections: Iterable[Any]) -> Iterator[tuple[int, int | None]]:
             yield each.laddr.port, getattr(each, "pid", None)
 
 
-def _same(spec: ProcessSpec, port: int) -> list[int]:
-    """Return processes that listen there with the same arguments, and with no debugger."""
+def same_as(spec: ProcessSpec) -> list[int]:
+    """Return processes that listen where it did, with its arguments, and with no debugger."""
+    _, port = running.address_of(spec.argv)
     found = []
     for pid in filter(None, listeners_at(port)):
         with suppress(FileNotFoundError, ProcessLookupError):

@@ -27,7 +27,7 @@ class Address:
         """
         host, colon, port = text.rpartition(":")
         if not colon or not port.isascii() or not port.isdigit() or int(port) > _LARGEST_PORT:
-            message = f"{text!r} is no address to listen at; write HOST:PORT, or :PORT for loopback"
+            message = f"{text!r} is no address; write HOST:PORT, or :PORT for loopback"
             raise UsageError(message)
         return cls(host.strip("[]") or "127.0.0.1", int(port))
 

@@ -129,7 +129,7 @@ def test_a_path_in_the_home_folder(
     assert settings(pytester, "--kdelve-dlv=~/bin/dlv").given == {"dlv": dlv}
 
 
-NO_ADDRESS = "is no address to listen at; write HOST:PORT, or :PORT for loopback"
+NO_ADDRESS = "is no address; write HOST:PORT, or :PORT for loopback"
 NO_VERSION = "is no Kubernetes version; write all three numbers, such as 1.37.2 or v1.37.2"
 WRONG = {
     "listen without a port": ("listen", "localhost", f"'localhost' {NO_ADDRESS}"),

@@ -30,9 +30,7 @@ def test_host_and_port_or_a_port_of_loopback(text: str, address: Address) -> Non
 def test_anything_else_is_a_usage_error_that_says_what_to_write(text: str) -> None:
     with pytest.raises(UsageError) as raised:
         Address.parse(text)
-    assert str(raised.value) == (
-        f"{text!r} is no address to listen at; write HOST:PORT, or :PORT for loopback"
-    )
+    assert str(raised.value) == (f"{text!r} is no address; write HOST:PORT, or :PORT for loopback")
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:1", ":1", "localhost:1", "[::1]:1", "127.9.9.9:1"])

@@ -33,6 +33,7 @@ def test_what_ends_by_itself_meanwhile_is_not_started_again(
             process.communicate()
 
         monkeypatch.setattr(takeover, "check", end_it)
+        monkeypatch.setattr(TakenOver, "_check_way_in", lambda _: None)
         dlv = tmp_path / "dlv"
         over = TakenOver(process.pid, dlv=dlv, listen=Address(), kubeconfig=str(config))
         with pytest.raises(UsageError, match="has ended by itself"):
