@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.cli.kept import NAME_HELP
 from pytest_kdelve.controlplane import clients, endpoint
 from pytest_kdelve.errors import UsageError
 
@@ -36,11 +37,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             type=Path,
             help="write there (default: the environment's folder, which `kdelve down` removes)",
         )
+        client.add_argument("--name", default="", help=NAME_HELP)
         client.set_defaults(run=_run, write=write)
 
 
 def _run(options: argparse.Namespace) -> int:
-    reached = endpoint.running()
+    reached = endpoint.running(options.name)
     folder = (options.output or reached.folder).absolute()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

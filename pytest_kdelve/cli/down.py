@@ -31,6 +31,8 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"no environment {' or '.join(unknown)} is kept; there is {', '.join(found) or 'none'}"
         )
+    if not found:
+        sys.stdout.write("no environment is kept\n")
     for name in options.names or found:
         kept.down(found[name])
         sys.stdout.write(f"{name}: ended\n")

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.cli.kept import NAME_HELP
 from pytest_kdelve.controlplane import endpoint, ide
 from pytest_kdelve.errors import UsageError
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.endpoint import Endpoint
 
-_SOURCES = "The source that the debugger shows is in {folder}: set breakpoints there.\n"
+_SOURCES = (
+    "The source that the debugger shows is in {folder}, and that of what is in staging/ in the "
+    "folders of its modules, such as k8s.io/apiserver@…, beside it: set breakpoints there.\n"
+)
 _CHECKOUT = "Set breakpoints in this checkout, and keep it at {version}, so that lines agree.\n"
 
 
@@ -40,11 +44,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             default=Path(),
             help="the folder that is open in the IDE (default: the current one)",
         )
+        kind.add_argument("--name", default="", help=NAME_HELP)
         kind.set_defaults(run=_run, write=write)
 
 
 def _run(options: argparse.Namespace) -> int:
-    reached, folder = endpoint.running(), options.output.absolute()
+    reached, folder = endpoint.running(options.name), options.output.absolute()
+    if not folder.is_dir():
+        raise UsageError(f"cannot write into {folder}: it is no folder; give another by --output")
     try:
         file, advice = options.write(folder, reached)
     except (OSError, UnicodeDecodeError) as error:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_kdelve.controlplane.kept import Kept
 
+NAME_HELP = "which kept environment (default: that of `kdelve up`, or the only one)"
+
 
 def as_json(kept: Kept) -> dict[str, Any]:
     """Return what a script needs; no secret is in it."""

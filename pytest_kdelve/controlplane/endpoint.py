@@ -27,9 +27,9 @@ class Endpoint:
     main_source: str
 
 
-def running() -> Endpoint:
-    """Return the environment that is kept; raises ``UsageError`` where there is none."""
-    found = kept.running()
+def running(name: str = "") -> Endpoint:
+    """Return the environment that is kept, as ``kept.running``."""
+    found = kept.running(name)
     credentials = found.credentials()
     return Endpoint(
         url=found.url,

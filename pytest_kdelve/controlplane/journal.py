@@ -162,14 +162,18 @@ class JournalFile:
             self.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
+def state_folder() -> Path:
+    """Return KDELVE_STATE, or the user's state folder, which need not be there."""
+    given = os.environ.get("KDELVE_STATE")
+    return Path(given).absolute() if given else platformdirs.user_state_path("pytest-kdelve")
+
+
 def runs_folder() -> Path:
-    """Return the folder of the journals: in KDELVE_STATE, or in the user's state folder.
+    """Return the folder of the journals, in the state folder; it is made if it is not there.
 
     Raises ``UsageError`` where it cannot be made, or cannot be closed to others.
     """
-    given = os.environ.get("KDELVE_STATE")
-    state = Path(given).absolute() if given else platformdirs.user_state_path("pytest-kdelve")
-    folder = state / "runs"
+    folder = state_folder() / "runs"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)

@@ -18,7 +18,13 @@ from pytest_kdelve.controlplane import apiserver, build, certificates, credentia
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
-from pytest_kdelve.controlplane.journal import ClearBreakpoints, JournalFile, Owner, runs_folder
+from pytest_kdelve.controlplane.journal import (
+    ClearBreakpoints,
+    JournalFile,
+    Owner,
+    runs_folder,
+    state_folder,
+)
 from pytest_kdelve.controlplane.locks import acquired
 from pytest_kdelve.controlplane.reaping import undo_all
 from pytest_kdelve.controlplane.started import ControlPlane, Plan
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve import Client
 
 DEFAULT_NAME = "default"
+_FOLDER = "environments"
 _SUFFIX = ".json"
 _DELETED = " (deleted)"
 #: How Delve knows the file; a regular expression.
@@ -58,7 +65,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         for name in self.__struct_fields__:
             ours, theirs = getattr(self, name), getattr(there, name)
             if ours != theirs and (name != "listen" or ours):
-                yield f"{name.replace('_', ' ')}: {_shown(theirs)}, not {_shown(ours)}"
+                yield f"{name.replace('_', ' ')}: kept {_shown(theirs)}, wanted {_shown(ours)}"
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +92,11 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     def pid(self) -> int:
         """The kube-apiserver's process id."""
         return self.processes["kube-apiserver"].pid
+
+    @property
+    def dlv(self) -> str:
+        """Delve's executable; the mere name where it has ended."""
+        return _executable(self.processes["dlv"]) or "dlv"
 
     @property
     def kubeconfig(self) -> Path:
@@ -114,7 +126,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
             [
                 f"{self.name}: Kubernetes {self.version.removeprefix('v')}, {state}",
                 f"  apiserver   {self.url} (pid {self.pid})",
-                f"  debugger    dlv connect {self.address}",
+                f"  debugger    {self.dlv} connect {self.address}",
                 f"  kubectl     kubectl --kubeconfig={self.kubeconfig} get namespaces",
                 f"  logs, keys  {self.directory}",
             ]
@@ -149,7 +161,7 @@ def _executable(process: Owner) -> str:
 
 def find(name: str) -> Kept | None:
     """Return what is kept under a name, whatever its state; raises ``UsageError``."""
-    path = _folder() / f"{name}{_SUFFIX}"
+    path = state_folder() / _FOLDER / f"{name}{_SUFFIX}"
     try:
         return msgspec.json.decode(path.read_bytes(), type=Kept)
     except FileNotFoundError:
@@ -163,24 +175,29 @@ def find(name: str) -> Kept | None:
 
 def find_all() -> list[Kept]:
     """Return all that is kept, by name; raises ``UsageError``."""
-    names = sorted(path.stem for path in _folder().glob(f"*{_SUFFIX}"))
+    names = sorted(path.stem for path in (state_folder() / _FOLDER).glob(f"*{_SUFFIX}"))
     return [kept for name in names if (kept := find(name))]
 
 
-def running() -> Kept:
-    """Return the environment that is meant where none is named: the default one, or the only one.
+def running(name: str = "") -> Kept:
+    """Return an environment; where none is named, the default one, or the only one.
 
     Raises ``UsageError`` where there is none.
     """
     found = {kept.name: kept for kept in find_all() if not kept.problem()}
+    if name:
+        if name not in found:
+            there = ", ".join(found) or "none"
+            raise UsageError(f"no environment {name} is kept and runs; there is {there}")
+        return found[name]
     if len(found) == 1:
         return next(iter(found.values()))
     if not found:
         raise UsageError("no environment is kept; start one by `kdelve up`")
     if DEFAULT_NAME not in found:
         raise UsageError(
-            f"several environments are kept: {', '.join(found)}; end all but one by "
-            "`kdelve down NAME`"
+            f"several environments are kept: {', '.join(found)}; choose one by --name, or end all "
+            "but one by `kdelve down NAME`"
         )
     return found[DEFAULT_NAME]
 
@@ -291,6 +308,7 @@ class Reused(RunningBefore):
         self.directory = Path(kept.directory)
         self.access = Access.by_certificate(kept.url, certificates.of(self.directory))
         self.address = Address.parse(kept.address)
+        self.dlv = Path(kept.dlv)
         self.argv, self.log = kept.argv, self.directory / "kube-apiserver.log"
         self._guardian.start()
         self._resources.callback(self._guardian.stop)
@@ -334,7 +352,7 @@ def _lock(name: str) -> FileLock:
 
 
 def _folder() -> Path:
-    folder = runs_folder().with_name("environments")
+    folder = runs_folder().with_name(_FOLDER)
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
 

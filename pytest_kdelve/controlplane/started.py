@@ -43,6 +43,7 @@ class ControlPlane(Environment):
     def __init__(self, plan: Plan) -> None:
         super().__init__()
         self._plan = plan
+        self.dlv = plan.binaries.dlv
         self._certificates: certificates.Certificates
         self._server: Server
 

@@ -72,6 +72,7 @@ class Debugged(Lifecycle):
         self._resources.callback(self.recorder.close)
         if self.mode != "reuse":  # It was checked when it was started.
             self._check_binary()
+        environment.check_access()
         versions = self.recorder.client.get_version()
         self.go_version = go_number(versions.target_go_version)
         self.delve_version = ".".join(map(str, numbers(versions.delve_version)))
@@ -163,6 +164,16 @@ class Debugged(Lifecycle):
     def url(self) -> str:
         """``https://HOST:PORT``."""
         return self._environment.url
+
+    @property
+    def dlv_connect(self) -> str:
+        """The command by which others get at its Delve."""
+        return f"{self._environment.dlv} connect {self.address}"
+
+    @property
+    def left(self) -> str:
+        """What is there when this is stopped, ready to print."""
+        return self._environment.left
 
     @property
     def address(self) -> Address:

@@ -100,6 +100,7 @@ def _kdelve_debugged(
         finally:
             with _readable_errors():
                 debugged.stop()
+                header.note_left(pytestconfig, debugged.left)
 
 
 def _is_to_stay(session: pytest.Session) -> bool:
@@ -149,7 +150,8 @@ def _kdelve_pauses(request: pytest.FixtureRequest, _kdelve_debugged: Debugged) -
     if "_kdelve_namespace" in request.fixturenames:
         # It is removed by requests, so after the pauses have ended.
         request.getfixturevalue("_kdelve_namespace")
-    pauses = Pauses(request.node, _kdelve_debugged.clock, _kdelve_debugged.address)
+    debugged = _kdelve_debugged
+    pauses = Pauses(request.node, debugged.clock, dlv_connect=debugged.dlv_connect)
     request.node.stash[PAUSES] = pauses
     yield pauses
     if forgotten := pauses.close():

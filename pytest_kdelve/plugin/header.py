@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane import build, kept
+from pytest_kdelve.errors import UsageError
 from pytest_kdelve.plugin.state import KEPT, RAN, SETTINGS
 
 if TYPE_CHECKING:
@@ -39,9 +40,15 @@ def note(config: pytest.Config, debugged: Debugged) -> None:
     config.stash[RAN].extend(debugged.notes)
 
 
-def note_kept(config: pytest.Config, kept: Kept) -> None:
+def note_kept(config: pytest.Config, found: Kept) -> None:
     """Keep for the summary what stays, and how to reach it."""
-    config.stash[KEPT].append(f"kept for you until `kdelve down {kept.name}`:\n{kept}")
+    config.stash[KEPT].append(f"kept for you until `kdelve down {found.name}`:\n{found}")
+
+
+def note_left(config: pytest.Config, left: str) -> None:
+    """Keep for the summary what is there when what was debugged has ended."""
+    if left:
+        config.stash[KEPT].append(left)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -73,31 +80,39 @@ def _planned(settings: Settings) -> str:
     if settings.connect:
         return f"mode connect, dlv at {settings.connect}"
     try:
-        kept = build.kept(settings.kubernetes, cache=build.cache_folder())
+        built = build.kept(settings.kubernetes, cache=build.cache_folder())
     except (OSError, ValueError):
-        kept = {}  # Building will tell what is wrong with the cache.
+        built = {}  # Building will tell what is wrong with the cache.
+    reused = _reused() if settings.reuse else None
     parts = [
-        _delve(settings, is_kept=bool(kept.get("dlv"))),
+        _delve(settings, is_kept=bool(built.get("dlv"))),
         f"mode {settings.mode}",
-        f"dlv at {_address(settings.listen)}",
+        f"dlv at {reused.address if reused else _address(settings.listen)}",
     ]
     if pid := settings.takeover or settings.attach:
         parts.append(f"pid of kube-apiserver {pid}")
     elif settings.takeover is not None:
         parts.append("of the only kube-apiserver that runs")
     else:
-        parts.insert(0, _kubernetes(settings, kept.get("kube-apiserver", ())))
+        parts.insert(0, _kubernetes(settings, built.get("kube-apiserver", ())))
     return ", ".join(parts)
 
 
-def _kubernetes(settings: Settings, kept: Sequence[str]) -> str:
+def _reused() -> Kept | None:
+    """Return what --kdelve-reuse would take; what is wrong with it is said when it is taken."""
+    try:
+        found = kept.find(kept.DEFAULT_NAME)
+    except UsageError:
+        return None
+    return found if found and not found.problem() else None
+
+
+def _kubernetes(settings: Settings, go: Sequence[str]) -> str:
     given = settings.given.get("kube-apiserver")
     if given:
         return f"Kubernetes of {given} (Go not known yet)"
     # Which of several is taken depends on the Go that is asked once something runs.
-    state = (
-        f"kept, built with Go {' or '.join(kept)}" if kept else "not built yet, Go not known yet"
-    )
+    state = f"kept, built with Go {' or '.join(go)}" if go else "not built yet, Go not known yet"
     return f"Kubernetes {settings.kubernetes} ({state})"
 
 

@@ -15,7 +15,7 @@ from pytest_kdelve.controlplane.existing import Attached, Connected
 from pytest_kdelve.controlplane.progress import Progress, for_stream
 from pytest_kdelve.controlplane.takenover import TakenOver
 from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin import workers
+from pytest_kdelve.plugin import header, workers
 from pytest_kdelve.plugin.state import SETTINGS
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def environment(config: pytest.Config, wanted: kept.Wanted) -> Environment:
         if not settings.reuse:
             return kept.new(wanted, cache=cache, progress=progress)
         found = _usable(config, wanted)
-        return kept.Reused(found or kept.up(_name(config), wanted, cache=cache, progress=progress))
+        if found is None:
+            found = kept.up(_name(config), wanted, cache=cache, progress=progress)
+            header.note_kept(config, found)
+        return kept.Reused(found)
 
 
 def _name(config: pytest.Config) -> str:

@@ -15,7 +15,6 @@ from pytest_kdelve.report.redact import redact
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from pytest_kdelve.delve import Address
     from pytest_kdelve.hits.clock import Clock
     from pytest_kdelve.hits.pausing import Pause
 
@@ -74,10 +73,10 @@ class _Timer:
 class Pauses:
     """All pauses of one test."""
 
-    def __init__(self, item: pytest.Item, clock: Clock, address: Address) -> None:
+    def __init__(self, item: pytest.Item, clock: Clock, *, dlv_connect: str) -> None:
         self._item = item
         self._clock = clock
-        self._address = address
+        self._dlv_connect = dlv_connect
         self._pauses: list[Pause] = []
         self._said: list[str] = []
         #: Whether somebody has waited for a stop that still holds the server.
@@ -97,8 +96,8 @@ class Pauses:
         """Return a line for each that holds the server, and how to look at it."""
         lines = [each.standing() for each in self._pauses if each.is_holding]
         how = (
-            f"Others may look, too, by `dlv connect {self._address}` or in an IDE, and leave it "
-            "stopped; the end of the test resumes it."
+            f"Others may look, too, by `{self._dlv_connect}` (and leave it by `quit`, `n`) or in "
+            "an IDE; the end of the test resumes it."
         )
         return [*lines, how] if lines else []
 

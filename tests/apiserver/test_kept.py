@@ -74,7 +74,7 @@ def test_up_is_used_again_by_who_wants_the_same(keeping: Runner) -> None:
     assert kdelve("status").stdout.splitlines()[:3] == [
         "default: Kubernetes 1.37.2, running",
         f"  apiserver   {up['url']} (pid {pid})",
-        f"  debugger    dlv connect {up['dlv']}",
+        f"  debugger    {psutil.Process(up['processes']['dlv']).exe()} connect {up['dlv']}",
     ]
     for _ in range(2):
         result = run(keeping, "--kdelve-reuse", "--kdelve-apiserver-arg=--v=1")
@@ -89,7 +89,7 @@ def test_up_is_used_again_by_who_wants_the_same(keeping: Runner) -> None:
     result.assert_outcomes(errors=1)
     assert failure_of(result, "test_get").splitlines() == [
         "the environment 'default' that is kept is not the one that this run wants:",
-        '  apiserver args: ["--v=1"], not []',
+        '  apiserver args: kept ["--v=1"], wanted []',
         "end it by `kdelve down`, or run with the same options and fixtures",
     ]
     assert "up already" in kdelve("up", expect=2).stderr

@@ -31,7 +31,7 @@ def test_an_editor_looks_at_what_failed(runner: Runner) -> None:
         said = terminal.read()
         assert "E           AssertionError: assert 'default' == 'kube-system'" in said
         assert re.search(r"kdelve\.pause\(.*\) holds the kube-apiserver at \S+get\.go:\d+ ", said)
-        [address] = re.findall(r"`dlv connect (\S+)`", said)
+        [address] = re.findall(r"`/\S+/dlv connect (\S+)`", said)
         with Dap(Address.parse(address)) as editor:
             editor.attach(stop_on_entry=True)
             threads = editor.ask("threads")["threads"]

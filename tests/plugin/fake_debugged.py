@@ -196,6 +196,8 @@ class FakeDebugged(FakeApiserver):
     delve_version = "1.27.2"
     mode = "started"
     address = Address("127.0.0.1", 40123)
+    dlv_connect = "/bin/dlv connect 127.0.0.1:40123"
+    left = ""
     argv = ("kube-apiserver", "--secure-port=6443")
     notes = ()
     pid = 4711

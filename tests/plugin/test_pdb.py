@@ -76,7 +76,7 @@ def test_a_pause_goes_on(with_pdb: pytest.Pytester, history: Callable[[], list[s
     result.stdout.fnmatch_lines(
         [
             "kdelve.pause('a.go:1') holds the kube-apiserver at /src/a.go:74 *",
-            "Others may look, too, by `dlv connect 127.0.0.1:40123` or in an IDE, *",
+            "Others may look, too, by `/bin/dlv connect 127.0.0.1:40123` (and leave it *",
             "entered with 1 set, 1 held",
         ]
     )

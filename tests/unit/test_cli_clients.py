@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import stat
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Endpoint:
         folder=folder,
         main_source=f"{MODULE}/cmd/kube-apiserver/apiserver.go",
     )
-    monkeypatch.setattr(endpoint, "running", lambda: kept)
+    monkeypatch.setattr(endpoint, "running", lambda _: kept)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     return kept
@@ -93,7 +94,18 @@ def test_a_folder_that_cannot_be_written_is_named(
     assert main([*argv, f"--output={tmp_path / 'file'}"]) == 2
     err = capsys.readouterr().err
     assert f"kdelve: cannot write into {tmp_path / 'file'}: " in err
-    assert "give another folder by --output" in err
+    assert re.search("give another( folder)? by --output", err)
+
+
+@pytest.mark.usefixtures("kept")
+def test_an_ide_gets_no_folder_that_is_not_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would not be the one that is open in the IDE."""
+    folder = tmp_path / "typo"
+    assert main(["ide", "vscode", f"--output={folder}"]) == 2
+    assert f"cannot write into {folder}: it is no folder" in capsys.readouterr().err
+    assert not folder.exists()
 
 
 @pytest.mark.usefixtures("kept")
@@ -107,7 +119,8 @@ def test_an_ide_gets_its_file_and_the_person_where_the_source_is(
     assert main(["ide", name]) == 0
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'here' / file}\n"
-    assert err == f"The source that the debugger shows is in {MODULE}: set breakpoints there.\n"
+    assert err.startswith(f"The source that the debugger shows is in {MODULE}, and that of what ")
+    assert "k8s.io/apiserver@…, beside it" in err
     assert (tmp_path / "here" / file).exists()
 
 

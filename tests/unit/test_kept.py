@@ -68,13 +68,13 @@ def test_what_is_wanted_otherwise_is_told_in_words() -> None:
         kubernetes="1.36.4", apiserver_args=("--v=1",), listen="127.0.0.1:1", delve="1.26.0"
     )
     assert list(PLAIN.differences(there)) == [
-        "kubernetes: 1.36.4, not 1.37.2",
-        'apiserver args: ["--v=1"], not []',
-        f"delve: 1.26.0, not {build.DELVE_VERSION}",
+        "kubernetes: kept 1.36.4, wanted 1.37.2",
+        'apiserver args: kept ["--v=1"], wanted []',
+        f"delve: kept 1.26.0, wanted {build.DELVE_VERSION}",
     ]
     at_a_port = msgspec.structs.replace(PLAIN, listen="127.0.0.1:2")
-    assert next(at_a_port.differences(there)) == "kubernetes: 1.36.4, not 1.37.2"
-    assert "listen: 127.0.0.1:1, not 127.0.0.1:2" in list(at_a_port.differences(there))
+    assert next(at_a_port.differences(there)) == "kubernetes: kept 1.36.4, wanted 1.37.2"
+    assert "listen: kept 127.0.0.1:1, wanted 127.0.0.1:2" in list(at_a_port.differences(there))
     assert list(PLAIN.differences(PLAIN)) == []
 
 
@@ -127,8 +127,12 @@ def test_which_one_is_meant(folder: Folder) -> None:
     with pytest.raises(UsageError) as raised:
         kept.running()
     assert str(raised.value) == (
-        "several environments are kept: kept-1, kept-2; end all but one by `kdelve down NAME`"
+        "several environments are kept: kept-1, kept-2; choose one by --name, or end all but one "
+        "by `kdelve down NAME`"
     )
+    assert kept.running("kept-1").name == "kept-1"
+    with pytest.raises(UsageError, match="no environment kept-3 is kept and runs; there is kept-1"):
+        kept.running("kept-3")
     folder.keep("default")
     assert kept.running().name == "default"
 
@@ -241,7 +245,7 @@ class TestCommands:
         ("arguments", "said"),
         [
             (["--kubernetes=1.37"], "'1.37' is no Kubernetes version"),
-            (["--listen=dlv"], "'dlv' is no address to listen at"),
+            (["--listen=dlv"], "'dlv' is no address"),
         ],
     )
     def test_up_of_what_cannot_be(
