@@ -167,6 +167,16 @@ class Follower:
         """Whether the target runs, or was resumed and halted, perhaps where it had stood."""
         return has_moved(self._session, for_a_moment=True) or self._has_halted
 
+    def use_up_halt(self) -> None:
+        """Use up a halt that came while the target stood, whoever sent it.
+
+        A newcomer sends one where the target was just halted for something else. It would end what
+        that client resumes by then, at once.
+        """
+        stop = self._session.stop
+        with self.working():
+            self._session.call(lambda client: late_halts.use_up(client, stop))
+
     def look(self) -> api.DebuggerState:
         """Wait until the target stands, and return what is new there."""
         before, began = self._session.stop, time.monotonic()
@@ -179,8 +189,6 @@ class Follower:
         with self._halting:
             has_halted, self._has_halted = self._has_halted, False
         with self.working():
-            if has_halted:
-                self._session.call(lambda client: late_halts.use_up(client, stop))
             fresh = without_hits_of(stop, before)
             state = self._session.call(lambda client: collect(client, fresh))
         if has_halted or has_run or not is_same_stop(stop.state, before.state):

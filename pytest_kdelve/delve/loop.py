@@ -271,7 +271,9 @@ class Loop:
             if follower.has_moved():
                 self._look(follower)
                 self._serve_jobs()
-            elif follower.is_alone:
+                continue
+            follower.use_up_halt()
+            if follower.is_alone:
                 self._giving_way.stop_following()
                 self._serve_while_held()
             elif follower.has_turn and not self._holders:

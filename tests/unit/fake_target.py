@@ -62,6 +62,12 @@ class FakeTarget:
                 self._reply(call, connection)
 
     @property
+    def steps(self) -> int:
+        """How often it was to step one instruction."""
+        names = [call.params.get("name") for call in self._delve.calls]
+        return names.count(api.CommandName.STEP_INSTRUCTION)
+
+    @property
     def runs(self) -> bool:
         return self._runs
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from pytest_kdelve.delve import Session, api, following
+from pytest_kdelve.delve import Session, api, following, late_halts
 from pytest_kdelve.delve.following import Follower, has_moved, is_anothers
 from pytest_kdelve.delve.others import Others
 from pytest_kdelve.delve.stops import Stop, StopReason
@@ -150,6 +150,17 @@ def test_what_is_asked_of_a_target_that_another_resumes_is_answered(followed: Fo
     assert followed.follower.has_moved(), "it was halted where it had stood"
     followed.follower.look()
     assert not followed.follower.has_moved()
+
+
+@pytest.mark.parametrize("is_pending", [True, False])
+def test_a_halt_that_came_while_it_stood_is_used_up(
+    followed: Following,
+    monkeypatch: pytest.MonkeyPatch,
+    is_pending: bool,  # noqa: FBT001 - as the kernel says
+) -> None:
+    monkeypatch.setattr(late_halts, "_has_pending_trap", lambda _pid: is_pending)
+    followed.follower.use_up_halt()
+    assert followed.target.steps == is_pending
 
 
 def test_a_target_on_which_nobody_works_is_not_halted(followed: Following) -> None:
