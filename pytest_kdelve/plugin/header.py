@@ -71,6 +71,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     config = terminalreporter.config
     ran = config.stash[RAN] if config.get_verbosity() >= 0 else []
     if lines := [*ran, *config.stash[KEPT]]:
+        terminalreporter.ensure_newline()
         terminalreporter.section("kdelve")
         for each in lines:
             terminalreporter.write_line(each)
