@@ -43,6 +43,15 @@ def breakpoints(kdelve: Kdelve) -> list[tuple[str, int]]:
     return sorted((each.file, each.line) for each in found if each.id > 0)
 
 
+def wait_until_it_runs(api: ApiSession) -> None:
+    """Wait until the loop has resumed the server after setting the test's breakpoints.
+
+    A client that came while it stood for that, and resumed it at the same moment as the loop, would
+    have its next stop resumed by the loop.
+    """
+    assert api.get("/version").ok
+
+
 @pytest.fixture
 def _no_breakpoint_is_left(kdelve: Kdelve) -> Iterator[None]:
     yield
@@ -91,6 +100,7 @@ def stop_at(editor: Dap, line: int, name: str) -> list[Any]:
 def test_an_editor_has_a_breakpoint_of_its_own(kdelve: Kdelve, api: ApiSession) -> None:
     path, line = line_after_the_getter(kdelve, api)
     with kdelve.watch(GETTER, at=GETTER_CALL, locals=["name"]) as hits:
+        wait_until_it_runs(api)
         with Dap(address_of(kdelve)) as editor:
             editor.attach([(path, line)])
             answer = api.background.get(SERVICE)
@@ -111,6 +121,7 @@ def test_an_editor_has_a_breakpoint_of_its_own(kdelve: Kdelve, api: ApiSession) 
 def test_an_editor_is_killed_at_its_stop(kdelve: Kdelve, api: ApiSession) -> None:
     path, line = line_after_the_getter(kdelve, api)
     with kdelve.watch(GETTER, at=GETTER_CALL, locals=["name"]) as hits:
+        wait_until_it_runs(api)
         with Dap(address_of(kdelve)) as editor:
             editor.attach([(path, line)])
             answer = api.background.get(SERVICE)
@@ -127,6 +138,7 @@ def test_dlv_connect_quits(
     kdelve: Kdelve, api: ApiSession, kdelve_binaries: Binaries, tmp_path: Path
 ) -> None:
     with kdelve.watch(GETTER, at=GETTER_CALL, locals=["name"]) as hits:
+        wait_until_it_runs(api)
         with Terminal.dlv_connect(kdelve_binaries.dlv, address_of(kdelve), tmp_path) as terminal:
             terminal.read()
             assert "Goroutine" in terminal.ask("goroutines -with user")
