@@ -112,6 +112,7 @@ class Follower:
         self._working_since: float | None = None
         self._halting = threading.Lock()
         self._has_halted = False
+        self._is_late = False
         self._seen_at = 0.0
         self._is_alone = False
         self._are_there: bool | None = True
@@ -171,11 +172,13 @@ class Follower:
         """Use up a halt that came while the target stood, whoever sent it.
 
         A newcomer sends one where the target was just halted for something else. It would end what
-        that client resumes by then, at once.
+        that client resumes by then, at once. Where that client resumes the target before, Delve
+        stops once more at the same hit, and counts it.
         """
         stop = self._session.stop
         with self.working():
             self._session.call(lambda client: late_halts.use_up(client, stop))
+        self._is_late = self._is_late and self.has_moved()
 
     def look(self) -> api.DebuggerState:
         """Wait until the target stands, and return what is new there."""
@@ -185,11 +188,12 @@ class Follower:
             stop = self._session.look()
         finally:
             self._is_looking = False
+        are_recounted, self._is_late = self._is_late, late_halts.is_pending(stop)
         has_run = time.monotonic() - began > _MOMENT
         with self._halting:
             has_halted, self._has_halted = self._has_halted, False
         with self.working():
-            fresh = without_hits_of(stop, before)
+            fresh = without_hits_of(stop, before, are_recounted=are_recounted)
             state = self._session.call(lambda client: collect(client, fresh))
         if has_halted or has_run or not is_same_stop(stop.state, before.state):
             # Where another client waits for the stop, it takes a hit for its own.

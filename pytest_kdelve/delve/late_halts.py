@@ -20,6 +20,11 @@ _TIMEOUT = 60.0
 _PENDING = re.compile(r"^ShdPnd:\s*(?P<signals>[0-9a-f]+)$", re.MULTILINE)
 
 
+def is_pending(stop: Stop) -> bool:
+    """Whether a halt has come when the target had stopped by itself."""
+    return bool(stop.state.threads) and _has_pending_trap(stop.state.pid)
+
+
 def use_up(client: Client, stop: Stop) -> None:
     """Use up a halt that came when the target had stopped by itself, if there is one.
 
@@ -27,9 +32,9 @@ def use_up(client: Client, stop: Stop) -> None:
     a breakpoint at the resume, before the step is made, so that the same hit would be counted once
     more. A step instruction is ended by it likewise, and makes no step.
     """
-    threads = stop.state.threads
-    if not threads or not _has_pending_trap(stop.state.pid):
+    if not is_pending(stop):
         return
+    threads = stop.state.threads or []
     thread = next((thread for thread in threads if thread.breakpoint), threads[0])
     with contextlib.suppress(RPCError):  # A call may have let this thread go and end.
         client.switch_thread(thread.id)

@@ -118,13 +118,17 @@ def is_same_stop(state: api.DebuggerState, before: api.DebuggerState) -> bool:
     )
 
 
-def without_hits_of(stop: Stop, before: Stop) -> api.DebuggerState:
-    """Return a stop's state without the threads that stood at the same hit before."""
+def without_hits_of(stop: Stop, before: Stop, *, are_recounted: bool = False) -> api.DebuggerState:
+    """Return a stop's state without the threads that stood at the same hit before.
+
+    With ``are_recounted`` Delve may have counted those hits once more, since a halt came late.
+    """
     known = _by_id(before.state)
+    is_old = _is_recounted if are_recounted else _is_unmoved
     fresh = [
         thread
         for number, thread in _by_id(stop.state).items()
-        if not (thread.breakpoint and number in known and _is_unmoved(thread, known[number]))
+        if not (thread.breakpoint and number in known and is_old(thread, known[number]))
     ]
     return msgspec.structs.replace(stop.state, threads=fresh)
 
@@ -137,6 +141,15 @@ def _is_unmoved(thread: api.Thread, before: api.Thread) -> bool:
     hit, known = thread.breakpoint, before.breakpoint
     is_new_hit = hit and (known is None or hit.total_hit_count != known.total_hit_count)
     return thread.pc == before.pc and not is_new_hit
+
+
+def _is_recounted(thread: api.Thread, before: api.Thread) -> bool:
+    """Whether it stands where it did, at a hit that was counted once more at most."""
+    hit, known = thread.breakpoint, before.breakpoint
+    if not hit or not known or thread.goroutine_id != before.goroutine_id:
+        return False
+    counted = hit.total_hit_count - known.total_hit_count
+    return thread.pc == before.pc and 0 <= counted <= 1
 
 
 def read_stop(client: Client, state: api.DebuggerState, otherwise: StopReason) -> Stop:

@@ -237,6 +237,7 @@ def _nothing_is_left(_marked_processes: None) -> Iterator[None]:
         with contextlib.suppress(psutil.NoSuchProcess):
             psutil.Process(pid).kill()
     assert not left
+    poll(lambda: set(threading.enumerate()) <= threads, timeout=LONG)
     assert set(threading.enumerate()) <= threads
 
 

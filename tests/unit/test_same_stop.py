@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from pytest_kdelve.delve import api
@@ -59,6 +60,15 @@ def test_without_the_hits_of_the_stop_before() -> None:
     unmoved = at(6, thread=2, count=1)
     before = stop(at(5, thread=1, count=3), unmoved, api.Thread(id=3, pc=8))
     assert without_hits_of(stop(again, unmoved, arrived), before).threads == [again, arrived]
+
+
+def test_without_the_hits_that_were_counted_once_more() -> None:
+    """Not so one of another goroutine, or the next but one."""
+    before = stop(at(5, thread=1, count=3), at(6, thread=2, count=1), at(7, thread=3, count=1))
+    other = msgspec.structs.replace(at(6, thread=2, count=2), goroutine_id=99)
+    second = at(7, thread=3, count=3)
+    now = stop(at(5, thread=1, count=4), other, second)
+    assert without_hits_of(now, before, are_recounted=True).threads == [other, second]
 
 
 def test_threads_at_no_breakpoint_stay() -> None:
