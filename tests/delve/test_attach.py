@@ -120,14 +120,14 @@ def server(
 
 
 def goes_on(process: subprocess.Popen[bytes]) -> bool:
-    """Whether it works on for a while: what Delve left in it would end it at once."""
+    """Whether it works on for a while: what Delve left in it would end it, or have it stand."""
 
     def worked() -> float:
         return psutil.Process(process.pid).cpu_times().user
 
     before = worked()
     poll(lambda: process.poll() is not None or worked() - before > 0.2, timeout=LONG)
-    return process.poll() is None
+    return process.poll() is None and worked() - before > 0.2
 
 
 def stand_in_the_middle_of_a_next(client: Client) -> Session:

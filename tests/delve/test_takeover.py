@@ -63,8 +63,11 @@ class Serve(Protocol):
 
 @pytest.fixture
 def reachable() -> Iterator[Path]:
-    """A folder that other users may enter, which those of pytest are not."""
-    folder = Path(tempfile.mkdtemp(prefix="take-"))
+    """A folder that other users may enter, which those of pytest are not.
+
+    Tests that came before in this process may have made one of those the folder for all.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="take-", dir="/tmp"))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)
