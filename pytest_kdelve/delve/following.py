@@ -61,7 +61,9 @@ def has_moved(session: Session, *, for_a_moment: bool = False) -> bool:
     while (state := session.call(_state_now)).running:
         if for_a_moment or time.monotonic() - began > _MOMENT:
             return True
-    return not is_same_stop(state, stop.state)
+    # Delve cannot read the registers of threads that are gone, as what is asked for next will tell.
+    is_gone = not any(thread.pc for thread in state.threads or ())
+    return not is_gone and not is_same_stop(state, stop.state)
 
 
 def _state_now(client: Client) -> api.DebuggerState:

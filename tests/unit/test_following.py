@@ -236,6 +236,12 @@ def test_one_that_runs_for_a_moment_only_has_not(
         assert moved.result(LONG) is False
 
 
+def test_one_that_is_gone_has_not_moved(followed: Following) -> None:
+    """Delve still lists its threads, with no registers; what is asked for next tells its end."""
+    followed.target.stop(api.Thread(id=1, pc=0), api.Thread(id=2, pc=0))
+    assert not has_moved(followed.session)
+
+
 def test_one_that_stands_elsewhere_has_moved(followed: Following) -> None:
     followed.target.stop(api.Thread(id=1, pc=2))
     assert has_moved(followed.session)
