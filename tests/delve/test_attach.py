@@ -16,6 +16,7 @@ from pytest_kdelve.delve.stops import StopReason
 from pytest_kdelve.process import poll
 from tests.delve.conftest import LONG, break_at
 from tests.delve.study import args, at, run, session_with
+from tests.unit.runs import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,7 +201,7 @@ class TestWithoutItsOwner:
 
     @pytest.fixture
     def orphaned(self, busy: subprocess.Popen[bytes], headless: MakeHeadless, keep: Keep) -> Server:
-        return keep(attach(headless(env={**headless().env, MARK: "run"}), busy.pid))  # type: ignore[dict-item]
+        return keep(attach(headless(env={**headless().env, MARK: RUN}), busy.pid))  # type: ignore[dict-item]
 
     @pytest.fixture
     def held(self, orphaned: Server) -> Iterator[Client]:
@@ -212,8 +213,8 @@ class TestWithoutItsOwner:
 
     @pytest.mark.usefixtures("held")
     def test_the_target_stands(self, orphaned: Server, busy: subprocess.Popen[bytes]) -> None:
-        undo.perform(Detach(orphaned.address.host, orphaned.address.port), "run")
-        undo.perform(KillMarked(), "run")
+        undo.perform(Detach(orphaned.address.host, orphaned.address.port), RUN)
+        undo.perform(KillMarked(), RUN)
         assert not orphaned.process.is_running()
         assert goes_on(busy)
 
@@ -222,11 +223,11 @@ class TestWithoutItsOwner:
             break_at(client, "main.main")
             client.send_command(api.CommandName.CONTINUE)
             assert poll(lambda: state_of(orphaned).running, timeout=LONG)
-            undo.perform(Detach(orphaned.address.host, orphaned.address.port), "run")
+            undo.perform(Detach(orphaned.address.host, orphaned.address.port), RUN)
         assert poll(lambda: not orphaned.process.is_running(), timeout=LONG), "it has no target"
         assert goes_on(busy)
 
     @pytest.mark.usefixtures("held")
     def test_the_twin_that_only_kills_delve(self, busy: subprocess.Popen[bytes]) -> None:
-        undo.perform(KillMarked(), "run")
+        undo.perform(KillMarked(), RUN)
         assert not goes_on(busy)
