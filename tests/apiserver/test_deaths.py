@@ -153,15 +153,21 @@ def test_delve_is_killed(runner: Runner) -> None:
     assert "the connection to Delve at 127.0.0.1:" in failure_of(result, "test_kill")
 
 
+def kill_with_guardian(runner: Runner, run: subprocess.Popen[bytes]) -> None:
+    """Kill pytest, and its guardian before it can do anything."""
+    left = runner.footprint.processes()
+    guards = [process for process in left if guardian.__name__ in process.cmdline()]
+    assert len(guards) == 1
+    guards[0].kill()
+    run.kill()
+    psutil.wait_procs([psutil.Process(run.pid), *guards], timeout=LIMIT)
+    assert runner.footprint.journals()
+
+
 def test_a_run_whose_guardian_is_killed_too_is_undone_by_the_next_one(runner: Runner) -> None:
     with started(runner, STANDS) as run:
         wait_until_it_stands(runner)
-        left = runner.footprint.processes()
-        guards = [process for process in left if guardian.__name__ in process.cmdline()]
-        assert len(guards) == 1
-        guards[0].kill()
-        run.kill()
-        psutil.wait_procs([psutil.Process(run.pid), *guards], timeout=LIMIT)
+        kill_with_guardian(runner, run)
         assert {"etcd", "dlv", "kube-apiserver"} <= names(runner.footprint)
         assert len(runner.footprint.folders()) == 1
         # How far it comes itself does not matter.

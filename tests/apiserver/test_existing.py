@@ -11,6 +11,7 @@ import pytest
 
 from pytest_kdelve.controlplane import kubeconfig
 from pytest_kdelve.controlplane.credentials import ServiceAccountMaker
+from pytest_kdelve.controlplane.reaping import reap
 from pytest_kdelve.delve import Address, api, connect
 from pytest_kdelve.process import ChildProcess, poll
 from tests.apiserver import plain
@@ -18,6 +19,7 @@ from tests.apiserver.running import MARK
 from tests.apiserver.test_deaths import (
     STANDS,
     assert_nothing_is_left,
+    kill_with_guardian,
     started,
     wait_until_it_stands,
 )
@@ -83,10 +85,16 @@ def names(running: Plain) -> list[str]:
     return [name for name in found if "kdelve" in name]
 
 
-def killed(runner: Runner, *arguments: str) -> None:
-    """Run pytest until it holds the apiserver, and kill it; wait until nothing is left of it."""
+def killed(runner: Runner, *arguments: str, with_guardian: bool) -> None:
+    """Run pytest until it holds the apiserver, and kill it; wait until nothing is left of it.
+
+    Where its guardian is killed, too, that is what the next run does, or ``kdelve down``.
+    """
     with started(runner, STANDS, *arguments) as run:
         wait_until_it_stands(runner)
+        if with_guardian:
+            kill_with_guardian(runner, run)
+            assert reap() == []
         run.kill()
         assert_nothing_is_left(runner)
 
@@ -147,9 +155,12 @@ def test_a_kubeconfig_of_another_cluster(
     assert attachable.process.is_running()
 
 
-def test_pytest_is_killed_while_delve_is_attached(runner: Runner, attachable: Plain) -> None:
-    pid = attachable.process.pid
-    killed(runner, f"--kdelve-attach={pid}", f"--kdelve-kubeconfig={attachable.kubeconfig}")
+@pytest.mark.parametrize("with_guardian", [False, True])
+def test_pytest_is_killed_while_delve_is_attached(
+    runner: Runner, attachable: Plain, *, with_guardian: bool
+) -> None:
+    pid, kubeconfig = attachable.process.pid, f"--kdelve-kubeconfig={attachable.kubeconfig}"
+    killed(runner, f"--kdelve-attach={pid}", kubeconfig, with_guardian=with_guardian)
     assert names(attachable) == []
     assert attachable.process.is_running()
 
@@ -197,11 +208,12 @@ def test_connect(runner: Runner, under_delve: Plain, address: Address) -> None:
         assert_it_goes_on(under_delve, address)
 
 
+@pytest.mark.parametrize("with_guardian", [False, True])
 def test_pytest_is_killed_while_it_is_connected(
-    runner: Runner, under_delve: Plain, address: Address
+    runner: Runner, under_delve: Plain, address: Address, *, with_guardian: bool
 ) -> None:
     kubeconfig = f"--kdelve-kubeconfig={under_delve.kubeconfig}"
-    killed(runner, f"--kdelve-connect={address}", kubeconfig)
+    killed(runner, f"--kdelve-connect={address}", kubeconfig, with_guardian=with_guardian)
     assert_it_goes_on(under_delve, address)
 
 

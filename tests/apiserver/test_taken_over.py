@@ -12,10 +12,16 @@ import pytest
 
 from pytest_kdelve.controlplane import takeover
 from pytest_kdelve.controlplane.environment import answers_ok
+from pytest_kdelve.controlplane.reaping import reap
 from pytest_kdelve.process import poll
 from tests.apiserver import plain
 from tests.apiserver.running import failure_of
-from tests.apiserver.test_deaths import STANDS, started, wait_until_it_stands
+from tests.apiserver.test_deaths import (
+    STANDS,
+    kill_with_guardian,
+    started,
+    wait_until_it_stands,
+)
 from tests.apiserver.test_existing import names
 
 if TYPE_CHECKING:
@@ -111,6 +117,19 @@ def test_whatever_ends_pytest(
         run.send_signal(way)
         assert poll(lambda: run.poll() is not None, timeout=BACK)
         assert poll(lambda: is_over(runner), timeout=BACK)
+        runner.check_nothing_is_left()
+    assert original.pid != pid
+
+
+def test_pytest_and_its_guardian_are_killed(
+    runner: Runner, original: Original, arguments: list[str]
+) -> None:
+    """The next run puts it back, or ``kdelve down``."""
+    pid = original.pid
+    with started(runner, STANDS, *arguments) as run:
+        wait_until_it_stands(runner)
+        kill_with_guardian(runner, run)
+        assert reap() == []
         runner.check_nothing_is_left()
     assert original.pid != pid
 
