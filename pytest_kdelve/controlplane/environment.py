@@ -12,7 +12,7 @@ import requests
 
 from pytest_kdelve.controlplane import kubeconfig
 from pytest_kdelve.controlplane.guardian import Guardian
-from pytest_kdelve.controlplane.journal import KillMarked, RemoveFolder
+from pytest_kdelve.controlplane.journal import ClearBreakpoints, KillMarked, RemoveFolder
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.undo import kill_marked, remove_folder
 from pytest_kdelve.delve import Session, api, own
@@ -174,7 +174,12 @@ class RunningBefore(Environment):
     is_running_before = True
 
     def _halt(self) -> int:
-        """Have it stand still until the caller continues it, or until the end; return its pid."""
+        """Have it stand still until the caller continues it, or until the end; return its pid.
+
+        If this process is gone before, the guardian lets it go on, without our breakpoints.
+        """
+        leave = ClearBreakpoints(host=self.address.host, port=self.address.port)
+        self._resources.enter_context(self._guardian.undoing(leave))
         self._resources.callback(self._let_run)
         session = Session(self.connect())
         try:

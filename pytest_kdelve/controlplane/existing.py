@@ -15,7 +15,7 @@ from pytest_kdelve.controlplane import accounts, refusals, running
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
 from pytest_kdelve.controlplane.environment import RunningBefore
-from pytest_kdelve.controlplane.journal import ClearBreakpoints, Detach, RemoveObjects
+from pytest_kdelve.controlplane.journal import Detach, RemoveObjects
 from pytest_kdelve.delve import Headless, attach, connect
 from pytest_kdelve.errors import DelveConnectionError, UsageError
 from pytest_kdelve.process import poll
@@ -186,8 +186,6 @@ class Connected(Existing):
         with _explained(), self.connect() as client:
             if client.state(non_blocking=True).running:
                 self._check_way_in()
-        leave = ClearBreakpoints(host=self.address.host, port=self.address.port)
-        self._resources.enter_context(self._guardian.undoing(leave))
         pid = self._halt()
         # On another machine it says nothing to us.
         self.pid = pid if process else 0

@@ -18,13 +18,7 @@ from pytest_kdelve.controlplane import apiserver, build, certificates, credentia
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
-from pytest_kdelve.controlplane.journal import (
-    ClearBreakpoints,
-    JournalFile,
-    Owner,
-    runs_folder,
-    state_folder,
-)
+from pytest_kdelve.controlplane.journal import JournalFile, Owner, runs_folder, state_folder
 from pytest_kdelve.controlplane.locks import acquired
 from pytest_kdelve.controlplane.reaping import undo_all
 from pytest_kdelve.controlplane.started import ControlPlane, Plan
@@ -312,8 +306,6 @@ class Reused(RunningBefore):
         self.argv, self.log = kept.argv, self.directory / "kube-apiserver.log"
         self._guardian.start()
         self._resources.callback(self._guardian.stop)
-        leave = ClearBreakpoints(host=self.address.host, port=self.address.port)
-        self._resources.enter_context(self._guardian.undoing(leave))
         self.pid = self._halt()
 
     def connect(self) -> Client:
