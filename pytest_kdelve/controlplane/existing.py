@@ -16,6 +16,7 @@ from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import DEFAULT_NAME, ServiceAccountMaker
 from pytest_kdelve.controlplane.environment import RunningBefore
 from pytest_kdelve.controlplane.journal import Detach, RemoveObjects
+from pytest_kdelve.controlplane.listening import listeners_at
 from pytest_kdelve.delve import Headless, attach, connect
 from pytest_kdelve.errors import DelveConnectionError, UsageError
 from pytest_kdelve.process import poll
@@ -212,12 +213,9 @@ def _dlv(address: Address) -> psutil.Process | None:
 
     Such as behind the end of a tunnel.
     """
-    for each in psutil.net_connections("tcp"):
-        is_there = each.status == psutil.CONN_LISTEN and each.laddr[1:2] == (address.port,)
-        if is_there and each.pid and _is_local(address):
-            process = psutil.Process(each.pid)
-            return process if "--headless" in process.cmdline() else None
-    return None
+    pids = filter(None, listeners_at(address.port) if _is_local(address) else ())
+    processes = [psutil.Process(pid) for pid in pids]
+    return next((each for each in processes if "--headless" in each.cmdline()), None)
 
 
 def _is_local(address: Address) -> bool:

@@ -22,12 +22,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
 
 from pytest_kdelve.controlplane import apiserver, launching, refusals, running
+from pytest_kdelve.controlplane.listening import listeners_at, ports_of
 from pytest_kdelve.delve import Server, attach
 from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import (
@@ -40,7 +41,7 @@ from pytest_kdelve.errors import (
 from pytest_kdelve.process import poll, tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_kdelve.controlplane.running import ProcessSpec
     from pytest_kdelve.delve import Headless
@@ -182,7 +183,7 @@ def start_again(spec: ProcessSpec, *, timeout: float = _LISTEN_TIMEOUT) -> Start
     """
     _, port = running.address_of(spec.argv)
     if not poll(lambda: not spec.is_running(), timeout=stop_timeout(spec)):
-        if port in ports_of(psutil.Process(spec.pid)):
+        if port in ports_of(spec.pid):
             return StartedAgain(spec.pid, ("it had never been stopped",))
         message = f"process {spec.pid} does not listen any more, but has not ended, either; when it"
         raise ProcessTimeoutError(f"{message} has, start it again: {spec.command}")
@@ -225,7 +226,7 @@ def _wait_until_it_listens(
     """Raise where it has ended, or listens nowhere in time."""
 
     def settled() -> bool:
-        return not _is_alive(pid) or port in ports_of(psutil.Process(pid))
+        return not _is_alive(pid) or port in ports_of(pid)
 
     def with_log(message: str) -> str:
         log, began = tail_of
@@ -256,26 +257,6 @@ def _status(pid: int) -> str:
         return psutil.Process(pid).status()
     except psutil.NoSuchProcess:
         return psutil.STATUS_DEAD
-
-
-def ports_of(process: psutil.Process) -> set[int]:
-    """Return where it listens."""
-    try:
-        return {port for port, _ in _listening(process.net_connections("tcp"))}
-    except psutil.NoSuchProcess:
-        return set()
-
-
-def listeners_at(port: int) -> set[int | None]:
-    """Return who listens at a port; None is another user's process that we may not see."""
-    return {pid for at, pid in _listening(psutil.net_connections("tcp")) if at == port}
-
-
-def _listening(connections: Iterable[Any]) -> Iterator[tuple[int, int | None]]:
-    """Yield port and pid of those that listen; psutil's own types have no pid for one process."""
-    for each in connections:
-        if each.status == psutil.CONN_LISTEN:
-            yield each.laddr.port, getattr(each, "pid", None)
 
 
 def same_as(spec: ProcessSpec) -> list[int]:

@@ -22,6 +22,7 @@ from pytest_kdelve.controlplane.journal import (
     StartAgain,
     Undo,
 )
+from pytest_kdelve.controlplane.listening import ports_of
 from pytest_kdelve.delve import Address, Session, api, connect, own
 from pytest_kdelve.delve.status import Running
 from pytest_kdelve.errors import DelveConnectionError, ProcessError, ProcessTimeoutError
@@ -133,7 +134,7 @@ def _described(process: psutil.Process) -> str:
 
 def _detach(undo: Detach, run: str) -> None:
     # After the end of the run's own Delve, anybody's may listen there.
-    if any(_listens(process, undo.port) for process in marked(run)):
+    if any(undo.port in ports_of(process.pid) for process in marked(run)):
         with connect(Address(undo.host, undo.port)) as client:
             Session(client).detach()
 
@@ -146,11 +147,3 @@ def _clear_breakpoints(undo: ClearBreakpoints) -> None:
             session.halt()
         own.clear(client)
         client.send_command(api.CommandName.CONTINUE)
-
-
-def _listens(process: psutil.Process, port: int) -> bool:
-    try:
-        sockets = process.net_connections("tcp")
-    except psutil.Error:
-        return False
-    return any(each.status == psutil.CONN_LISTEN and each.laddr[1] == port for each in sockets)

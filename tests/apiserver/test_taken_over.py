@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from pytest_kdelve.controlplane import takeover
+from pytest_kdelve.controlplane import listening
 from pytest_kdelve.controlplane.environment import answers_ok
 from pytest_kdelve.controlplane.reaping import reap
 from pytest_kdelve.process import poll
@@ -62,7 +62,7 @@ class Original:
 
     @property
     def pid(self) -> int:
-        [pid] = filter(None, takeover.listeners_at(self.port))
+        [pid] = filter(None, listening.listeners_at(self.port))
         return pid
 
     def look(self) -> list[object]:
@@ -85,7 +85,7 @@ def original(
     with plain.running(kdelve_binaries, folder, *DIFFICULT) as running:
         found = Original(running)
         yield found
-        for pid in filter(None, takeover.listeners_at(found.port)):
+        for pid in filter(None, listening.listeners_at(found.port)):
             psutil.Process(pid).kill()
 
 

@@ -17,7 +17,7 @@ import msgspec
 import psutil
 import pytest
 
-from pytest_kdelve.controlplane import running, takeover
+from pytest_kdelve.controlplane import listening, running, takeover
 from pytest_kdelve.controlplane.running import ProcessSpec
 from pytest_kdelve.delve import Session
 from pytest_kdelve.errors import (
@@ -111,12 +111,12 @@ def serve(program: Path, reachable: Path, port: int) -> Iterator[Serve]:
 def _end(port: int) -> Iterator[None]:
     """End what was started again; nobody's child is left by anybody else."""
     yield
-    for pid in filter(None, takeover.listeners_at(port)):
+    for pid in filter(None, listening.listeners_at(port)):
         psutil.Process(pid).kill()
 
 
 def listens(pid: int, port: int) -> bool:
-    return port in takeover.ports_of(psutil.Process(pid))
+    return port in listening.ports_of(pid)
 
 
 def stop(spec: ProcessSpec, process: subprocess.Popen[bytes]) -> None:
