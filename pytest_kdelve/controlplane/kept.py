@@ -7,7 +7,6 @@ machine.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -19,7 +18,7 @@ from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
 from pytest_kdelve.controlplane.journal import JournalFile, Owner, runs_folder, state_folder
-from pytest_kdelve.controlplane.locks import acquired
+from pytest_kdelve.controlplane.locks import holding
 from pytest_kdelve.controlplane.reaping import undo_all
 from pytest_kdelve.controlplane.started import ControlPlane, Plan
 from pytest_kdelve.delve import Address, api, connect
@@ -217,7 +216,10 @@ def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
     ``KdelveError``, also where there is one of that name; nothing is left running then.
     """
     _check_not_up(name)  # Before the lock, which a run that uses it holds.
-    with _locked(name):
+    busy = UsageError(
+        f"another process starts or uses the environment {name!r}; try again when it has ended"
+    )
+    with holding(_lock(name), busy):
         _check_not_up(name)
         if there := find(name):
             down(there)
@@ -269,13 +271,9 @@ def keep(
 def down(kept: Kept) -> None:
     """End an environment, whatever is left of it; raises ``ProcessError``."""
     file = JournalFile(runs_folder(), kept.run)
-    lock = file.lock
-    if not acquired(lock):
-        raise ProcessError(f"another process ends the environment {kept.name!r} already")
-    try:
+    busy = ProcessError(f"another process ends the environment {kept.name!r} already")
+    with holding(file.lock, busy):
         problems = undo_all(file)
-    finally:
-        lock.release()
     if problems:
         raise ProcessError(f"the environment {kept.name!r}: {'; '.join(problems)}")
     (_folder() / f"{kept.name}{_SUFFIX}").unlink(missing_ok=True)
@@ -292,13 +290,11 @@ class Reused(RunningBefore):
 
     def _start(self) -> None:
         kept = self._kept
-        lock = _lock(kept.name)
-        if not acquired(lock):
-            raise UsageError(
-                f"another run of pytest uses the environment {kept.name!r}; wait for its end, or "
-                "run without --kdelve-reuse"
-            )
-        self._resources.callback(lock.release)
+        busy = UsageError(
+            f"another run of pytest uses the environment {kept.name!r}; wait for its end, or run "
+            "without --kdelve-reuse"
+        )
+        self._resources.enter_context(holding(_lock(kept.name), busy))
         self.directory = Path(kept.directory)
         self.access = Access.by_certificate(kept.url, certificates.of(self.directory))
         self.address = Address.parse(kept.address)
@@ -324,19 +320,6 @@ def _check_running(client: Client) -> None:
 def _check_not_up(name: str) -> None:
     if (there := find(name)) and not there.problem():
         raise UsageError(f"the environment {name!r} is up already, dlv at {there.address}")
-
-
-@contextmanager
-def _locked(name: str) -> Iterator[None]:
-    lock = _lock(name)
-    if not acquired(lock):
-        raise UsageError(
-            f"another process starts or uses the environment {name!r}; try again when it has ended"
-        )
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _lock(name: str) -> FileLock:
