@@ -63,6 +63,11 @@ class Existing(RunningBefore):
     def _debug(self) -> None:
         """Reach the apiserver by Delve; sets ``address`` and ``pid``."""
 
+    def _headless(self, listen: Address) -> Headless:
+        """Return how a dlv of ours is started."""
+        log = self.directory / "dlv.log"
+        return Headless(dlv=self.dlv, log=log, listen=listen, env=self._variables)
+
     def _check_way_in(self) -> None:
         """Raise ``UsageError`` where the kubeconfig leads nowhere, or is refused there.
 
@@ -146,19 +151,11 @@ class Attached(Existing):
     def _debug(self) -> None:
         refusals.check_tracer(self._target, running.tracer(self._target))
         self._check_way_in()
-        headless = Headless(
-            dlv=self.dlv,
-            log=self.directory / "dlv.log",
-            listen=self._listen,
-            env=self._variables,
-        )
-        self._server = attach(headless, self._target)
+        self._server = attach(self._headless(self._listen), self._target)
         self._resources.callback(self._server.stop)
-        address = self._server.address
-        self._resources.enter_context(
-            self._guardian.undoing(Detach(host=address.host, port=address.port))
-        )
         self.address, self.pid = self._server.address, self._server.target_pid
+        leave = Detach(host=self.address.host, port=self.address.port)
+        self._resources.enter_context(self._guardian.undoing(leave))
 
     def connect(self) -> Client:
         """Open one more connection to Delve."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pytest_kdelve.controlplane import apiserver, running, takeover
 from pytest_kdelve.controlplane.existing import Existing
 from pytest_kdelve.controlplane.journal import KillMarked, StartAgain
-from pytest_kdelve.delve import Headless
 from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,12 +38,7 @@ class TakenOver(Existing):
         self._check_way_in()
         self._spec = spec = running.find(self._original)
         mark = self._guardian.environment
-        headless = Headless(
-            dlv=self.dlv,
-            log=self.directory / "dlv.log",
-            listen=self._listen,
-            env=self._variables,
-        )
+        headless = self._headless(self._listen)
         takeover.check(spec, headless, apiserver.SAMPLE_FUNCTIONS, environment=mark)
         self.notes += takeover.losses(spec)
         original = StartAgain(spec)
