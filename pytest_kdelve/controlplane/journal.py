@@ -14,7 +14,7 @@ import msgspec
 import platformdirs
 from filelock import FileLock
 
-from pytest_kdelve.controlplane.running import ProcessSpec
+from pytest_kdelve.controlplane.running import ProcessSpec, start_ticks
 from pytest_kdelve.errors import ProcessError, UsageError
 
 if TYPE_CHECKING:
@@ -84,14 +84,8 @@ class Owner(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, pid: int) -> Owner | None:
         """Return what a process is known by, or None where it has ended."""
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            return None
-        # The command in parentheses may have any character.
-        state, *fields = stat.rpartition(")")[2].split()
-        has_ended = state in {"Z", "X"}
-        return None if has_ended else cls(pid, int(fields[18]), _BOOT.read_text().strip())
+        started = start_ticks(pid)
+        return None if started is None else cls(pid, started, _BOOT.read_text().strip())
 
     @property
     def is_running(self) -> bool:

@@ -83,11 +83,7 @@ class ProcessSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_running(self) -> bool:
         """Whether this very process has not ended; another one of the same pid is not it."""
-        try:
-            is_same = _start_ticks(self.pid) == self.start_ticks
-            return is_same and psutil.Process(self.pid).status() != psutil.STATUS_ZOMBIE
-        except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
-            return False
+        return start_ticks(self.pid) == self.start_ticks
 
     @property
     def command(self) -> str:
@@ -142,13 +138,15 @@ def read(pid: int) -> ProcessSpec:
 def _read(process: psutil.Process) -> ProcessSpec:
     folder = Path("/proc", str(process.pid))
     status = parse_status((folder / "status").read_text(encoding="utf-8", errors="replace"))
+    if (started := start_ticks(process.pid)) is None:
+        raise ProcessLookupError(process.pid)
     real, effective, saved, _ = map(int, status["Uid"].split())
     if os.geteuid() not in {0, real}:
         raise PermissionError(process.pid)
     group, effective_group, saved_group, _ = map(int, status["Gid"].split())
     return ProcessSpec(
         pid=process.pid,
-        start_ticks=_start_ticks(process.pid),
+        start_ticks=started,
         exe=_link(folder / "exe"),
         argv=parse_arguments((folder / "cmdline").read_bytes(), pid=process.pid),
         environ=_items((folder / "environ").read_bytes()),
@@ -166,10 +164,18 @@ def _read(process: psutil.Process) -> ProcessSpec:
     )
 
 
-def _start_ticks(pid: int) -> int:
-    stat = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+def start_ticks(pid: int) -> int | None:
+    """Return when a process started, in the kernel's ticks since the boot; None where it has ended.
+
+    A zombie has (proc_pid_stat(5)).
+    """
+    try:
+        stat = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     # The name in the second field may have anything in it, a ")" too.
-    return int(stat.rpartition(")")[2].split()[19])
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state in {"Z", "X"} else int(fields[18])
 
 
 def _link(path: Path) -> bytes:
