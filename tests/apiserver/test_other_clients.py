@@ -14,9 +14,13 @@ from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from concurrent.futures import Future
     from pathlib import Path
 
+    import requests
+
     from pytest_kdelve.controlplane.build import Binaries
+    from pytest_kdelve.hits.collected import HitList
     from pytest_kdelve.plugin.handle import Kdelve
     from pytest_kdelve.plugin.http import ApiSession
 
@@ -96,18 +100,28 @@ def stop_at(editor: Dap, line: int, name: str) -> list[Any]:
     raise AssertionError(f"the editor did not stop at line {line} for {name}")
 
 
+def go_to_its_breakpoint(
+    editor: Dap, path: str, line: int, api: ApiSession, hits: HitList
+) -> tuple[Future[requests.Response], list[Any]]:
+    """Let the editor stop at the test's breakpoint, and at its own one line below.
+
+    Returns what will be answered, and the stack there.
+    """
+    editor.attach([(path, line)])
+    answer = api.background.get(SERVICE)
+    stop_at(editor, line - 1, "kubernetes")
+    hits.wait(1, LONG)
+    editor.continue_()
+    return answer, stop_at(editor, line, "kubernetes")
+
+
 @pytest.mark.usefixtures("_no_breakpoint_is_left")
 def test_an_editor_has_a_breakpoint_of_its_own(kdelve: Kdelve, api: ApiSession) -> None:
     path, line = line_after_the_getter(kdelve, api)
     with kdelve.watch(GETTER, at=GETTER_CALL, locals=["name"]) as hits:
         wait_until_it_runs(api)
         with Dap(address_of(kdelve)) as editor:
-            editor.attach([(path, line)])
-            answer = api.background.get(SERVICE)
-            stop_at(editor, line - 1, "kubernetes")
-            hits.wait(1, LONG)
-            editor.continue_()
-            frames = stop_at(editor, line, "kubernetes")
+            answer, frames = go_to_its_breakpoint(editor, path, line, api, hits)
             assert any("ServeHTTP" in frame["name"] for frame in frames)
             editor.set_breakpoints([(path, line + 1)])
             editor.continue_()
@@ -123,12 +137,7 @@ def test_an_editor_is_killed_at_its_stop(kdelve: Kdelve, api: ApiSession) -> Non
     with kdelve.watch(GETTER, at=GETTER_CALL, locals=["name"]) as hits:
         wait_until_it_runs(api)
         with Dap(address_of(kdelve)) as editor:
-            editor.attach([(path, line)])
-            answer = api.background.get(SERVICE)
-            stop_at(editor, line - 1, "kubernetes")
-            hits.wait(1, LONG)
-            editor.continue_()
-            stop_at(editor, line, "kubernetes")
+            answer, _ = go_to_its_breakpoint(editor, path, line, api, hits)
             assert not answer.done()
         assert answer.result(LONG).ok
     assert hits.only.values["name"] == "kubernetes"

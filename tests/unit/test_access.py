@@ -13,23 +13,11 @@ from requests.exceptions import SSLError
 from pytest_kdelve.controlplane import access, certificates
 from pytest_kdelve.controlplane.access import Access, find_kubeconfig
 from pytest_kdelve.errors import UsageError
-from tests.unit.fake_http import FakeApiserver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from tests.unit.fake_http import FakeApiserver
 
 TOKEN = "to.ke.n"  # noqa: S105 - not a real one
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    return certificates.create(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-def fake(files: certificates.Certificates) -> Iterator[FakeApiserver]:
-    with FakeApiserver().serving(files) as fake:
-        yield fake
 
 
 def write(path: Path, cluster: dict[str, Any], user: dict[str, Any]) -> Path:

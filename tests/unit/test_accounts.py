@@ -13,7 +13,6 @@ from pytest_kdelve.errors import CredentialsError
 from tests.unit.fake_http import Answer, FakeApiserver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 PATHS = [
@@ -21,17 +20,6 @@ PATHS = [
     "/api/v1/namespaces/default/secrets/kdelve-1",
     "/api/v1/namespaces/default/serviceaccounts/kdelve-1",
 ]
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> certificates.Certificates:
-    return certificates.create(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture
-def fake(files: certificates.Certificates) -> Iterator[FakeApiserver]:
-    with FakeApiserver().serving(files) as fake:
-        yield fake
 
 
 @pytest.fixture

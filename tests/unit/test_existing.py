@@ -14,7 +14,7 @@ from pytest_kdelve.errors import UsageError
 from tests.unit.fake_http import Answer, FakeApiserver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_kdelve.controlplane.certificates import Certificates
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KDELVE_STATE", str(tmp_path / "state"))
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> Certificates:
-    return certificates.create(tmp_path)
-
-
-@pytest.fixture
-def fake(files: Certificates) -> Iterator[FakeApiserver]:
-    with FakeApiserver().serving(files) as fake:
-        yield fake
 
 
 @pytest.fixture
