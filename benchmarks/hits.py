@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_kdelve.controlplane import build, golang
+from pytest_kdelve.controlplane import build, golang, releases
 from pytest_kdelve.controlplane.progress import PlainProgress
 from pytest_kdelve.delve import Headless, api, exec_, versions
 from pytest_kdelve.delve.locations import Location, Resolver
@@ -138,7 +138,7 @@ def _options() -> argparse.Namespace:
 
 def _kept_dlv() -> Path:
     cache, progress = build.cache_folder(), PlainProgress(sys.stderr)
-    return build.ensure(build.DEFAULT_KUBERNETES, cache=cache, progress=progress).dlv
+    return build.ensure(releases.choose(), cache=cache, progress=progress).dlv
 
 
 def _built(name: str, folder: Path, *, flags: Sequence[str] = ()) -> tuple[Path, str]:

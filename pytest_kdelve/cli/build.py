@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from pytest_kdelve.cli import versions
 from pytest_kdelve.controlplane import build
 from pytest_kdelve.controlplane.progress import for_stream
 
@@ -22,19 +23,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Build Delve, etcd, kube-apiserver and kube-controller-manager from their Go "
         "modules, and keep them. What is kept already is not built again.",
     )
-    parser.add_argument(
-        "--kubernetes",
-        metavar="VERSION",
-        default=build.DEFAULT_KUBERNETES,
-        help="which Kubernetes (default: %(default)s)",
-    )
+    versions.add(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     binaries = build.ensure(
-        options.kubernetes, cache=build.cache_folder(), progress=for_stream(sys.stderr)
+        versions.read(options), cache=build.cache_folder(), progress=for_stream(sys.stderr)
     )
     rows = [build.record(path) | {"path": str(path)} for path in asdict(binaries).values()]
     sys.stdout.write((_as_json(rows) if options.json else _as_lines(rows)) + "\n")

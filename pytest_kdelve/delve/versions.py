@@ -7,6 +7,7 @@ to 1.27.2.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -55,33 +56,50 @@ CHANNEL_FILTER = "1.21.1"
 #: An old Delve has no ``delve.catch`` in conditions (``compileAST`` in its evalop package).
 CATCH = "1.26.0"
 
-#: The oldest and the newest Go of which a Delve debugs programs, from the version on that is the
-#: key; read from ``pkg/goversion/compat.go`` at the same tags.
-GO: Mapping[str, tuple[tuple[int, int], tuple[int, int]]] = MappingProxyType(
-    {
-        "1.9.1": ((1, 17), (1, 19)),
-        "1.20.0": ((1, 18), (1, 20)),
-        "1.21.0": ((1, 18), (1, 21)),
-        "1.21.1": ((1, 19), (1, 21)),
-        "1.22.0": ((1, 19), (1, 22)),
-        "1.23.0": ((1, 21), (1, 23)),
-        "1.24.0": ((1, 21), (1, 24)),
-        "1.25.1": ((1, 22), (1, 25)),
-        "1.26.0": ((1, 24), (1, 26)),
-        "1.27.0": ((1, 25), (1, 27)),
-    }
-)
-_NEWEST_KNOWN = (1, 27)
+#: A release of Go, such as (1, 26).
+Minor = tuple[int, int]
 
 
-def go_range(delve: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return the oldest and the newest Go that a Delve debugs; None for one that is not known.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debugs:
+    """What the Delves from ``first`` to ``last`` have in common.
 
-    ``delve`` is what ``numbers`` returns.
+    They debug programs of the Go ``oldest`` to ``newest``, and can be built by ``builder``.
     """
-    if delve[:2] > _NEWEST_KNOWN:
+
+    first: str
+    last: str
+    oldest: Minor
+    newest: Minor
+    builder: Minor
+
+
+#: From the oldest Delve to the newest, read from ``pkg/goversion/compat.go`` and the go line of
+#: ``go.mod`` at the same tags.
+GO = (
+    Debugs(first="1.9.1", last="1.9.1", oldest=(1, 17), newest=(1, 19), builder=(1, 16)),
+    Debugs(first="1.20.0", last="1.20.2", oldest=(1, 18), newest=(1, 20), builder=(1, 16)),
+    Debugs(first="1.21.0", last="1.21.0", oldest=(1, 18), newest=(1, 21), builder=(1, 16)),
+    Debugs(first="1.21.1", last="1.21.2", oldest=(1, 19), newest=(1, 21), builder=(1, 17)),
+    Debugs(first="1.22.0", last="1.22.1", oldest=(1, 19), newest=(1, 22), builder=(1, 21)),
+    Debugs(first="1.23.0", last="1.23.1", oldest=(1, 21), newest=(1, 23), builder=(1, 21)),
+    Debugs(first="1.24.0", last="1.25.0", oldest=(1, 21), newest=(1, 24), builder=(1, 21)),
+    Debugs(first="1.25.1", last="1.25.2", oldest=(1, 22), newest=(1, 25), builder=(1, 22)),
+    Debugs(first="1.26.0", last="1.26.3", oldest=(1, 24), newest=(1, 26), builder=(1, 24)),
+    Debugs(first="1.27.0", last="1.27.2", oldest=(1, 25), newest=(1, 27), builder=(1, 25)),
+)
+#: The oldest Delve that is supported.
+OLDEST_DELVE = GO[0].first
+
+
+def debugs(delve: tuple[int, ...]) -> Debugs | None:
+    """Return which Go a Delve debugs; None for one that is older or newer than those known.
+
+    ``delve`` is what ``numbers`` returns. A newer patch is taken for one like those before it.
+    """
+    if delve[:2] > numbers(GO[-1].last)[:2]:
         return None
-    known = [pair for since, pair in GO.items() if numbers(since) <= delve]
+    known = [row for row in GO if numbers(row.first) <= delve]
     return known[-1] if known else None
 
 

@@ -81,7 +81,7 @@ def _planned(settings: Settings) -> str:
     if settings.connect:
         return f"mode connect, dlv at {settings.connect}"
     try:
-        built = build.kept(settings.kubernetes, cache=build.cache_folder())
+        built = build.kept(settings.versions, cache=build.cache_folder())
     except (OSError, ValueError):
         built = {}  # Building will tell what is wrong with the cache.
     reused = _reused() if settings.reuse else None
@@ -113,15 +113,18 @@ def _kubernetes(settings: Settings, go: Sequence[str]) -> str:
     if given:
         return f"Kubernetes of {given} (Go not known yet)"
     # Which of several is taken depends on the Go that is asked once something runs.
-    state = f"kept, built with Go {' or '.join(go)}" if go else "not built yet, Go not known yet"
-    return f"Kubernetes {settings.kubernetes} ({state})"
+    wanted = f"not built yet, to be built with Go {settings.versions.go}"
+    state = f"kept, built with Go {' or '.join(go)}" if go else wanted
+    return f"Kubernetes {settings.versions.kubernetes} ({state})"
 
 
 def _delve(settings: Settings, *, is_kept: bool) -> str:
     given = settings.given.get("dlv")
     if given:
         return f"Delve of {given}"
-    return f"Delve {build.DELVE_VERSION} ({'kept' if is_kept else 'not built yet'})"
+    if version := settings.versions.delve:
+        return f"Delve {version} ({'kept' if is_kept else 'not built yet'})"
+    return "a Delve that fits its Go"
 
 
 def _address(listen: Address) -> str:

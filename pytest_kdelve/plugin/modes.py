@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import build, kept
+from pytest_kdelve.controlplane import build, kept, running
 from pytest_kdelve.controlplane.access import find_kubeconfig
 from pytest_kdelve.controlplane.existing import Attached, Connected
 from pytest_kdelve.controlplane.progress import Progress, for_stream
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_kdelve.controlplane.environment import Environment
+    from pytest_kdelve.controlplane.releases import Versions
     from pytest_kdelve.plugin.options import Settings
 
 
@@ -30,8 +32,8 @@ def wanted(
 ) -> kept.Wanted:
     """Return what a kube-apiserver that is started here is to be, besides what the options say."""
     settings = workers.own(config, config.stash[SETTINGS])
-    return kept.Wanted(
-        kubernetes=settings.kubernetes,
+    return kept.Wanted.of(
+        settings.versions,
         listen=str(settings.listen) if settings.listen.port else "",
         given={binary: str(path) for binary, path in settings.given.items()},
         apiserver_args=(*args, *settings.apiserver_args),
@@ -49,13 +51,12 @@ def environment(config: pytest.Config, wanted: kept.Wanted) -> Environment:
     with _progress(config) as progress:
         if settings.attach or settings.takeover is not None:
             kubeconfig, listen = _kubeconfig(settings), settings.listen
+            pid = settings.attach or running.find(settings.takeover or None).pid
             dlv = build.ensure_delve(
-                settings.kubernetes, cache=cache, progress=progress, given=settings.given
+                _versions(settings, pid), cache=cache, progress=progress, given=settings.given
             )
-            if settings.attach:
-                return Attached(settings.attach, dlv=dlv, listen=listen, kubeconfig=kubeconfig)
-            pid = settings.takeover or None
-            return TakenOver(pid, dlv=dlv, listen=listen, kubeconfig=kubeconfig)
+            way = Attached if settings.attach else TakenOver
+            return way(pid, dlv=dlv, listen=listen, kubeconfig=kubeconfig)
         if not settings.reuse:
             return kept.new(wanted, cache=cache, progress=progress)
         found = _usable(config, wanted)
@@ -63,6 +64,12 @@ def environment(config: pytest.Config, wanted: kept.Wanted) -> Environment:
             found = kept.up(_name(config), wanted, cache=cache, progress=progress)
             header.note_kept(config, found)
         return kept.Reused(found)
+
+
+def _versions(settings: Settings, pid: int) -> Versions:
+    if "dlv" in settings.given:
+        return settings.versions
+    return kept.for_binary(Path(f"/proc/{pid}/exe"), settings.versions)
 
 
 def _name(config: pytest.Config) -> str:

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_kdelve.controlplane.binaries import parse_kubernetes_version
-from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
+from pytest_kdelve.controlplane import releases
 from pytest_kdelve.delve import Address
 from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     import pytest
 
     from pytest_kdelve.controlplane.environment import Mode
+    from pytest_kdelve.controlplane.releases import Versions
 
 _DEFAULT_TIMEOUT = "2"
 Keep = Literal["never", "on-failure", "always"]
@@ -28,7 +28,10 @@ _ONLY = "auto"
 _BINARIES = {"apiserver": "kube-apiserver", "dlv": "dlv", "etcd": "etcd"}
 _HELP = {
     "listen": "where dlv listens; :PORT is loopback (default: a free port of loopback)",
-    "kubernetes": f"which Kubernetes to build and run (default: {DEFAULT_KUBERNETES})",
+    "kubernetes": "which Kubernetes to build and run, from 1.24.0 on (default: "
+    f"{releases.DEFAULT_KUBERNETES})",
+    "go": "the Go to build it with, 1.26 or 1.26.8 (default: the one it was released with)",
+    "delve": "which Delve to build (default: one that fits the Go of the kube-apiserver)",
     "apiserver": "use this kube-apiserver, built with -gcflags 'all=-N -l' and not stripped",
     "dlv": "use this Delve",
     "etcd": "use this etcd",
@@ -39,18 +42,18 @@ _HELP = {
     "keep": "what stays at the end, for an IDE: never (default), on-failure, or always",
     "timeout": f"how long a hit is waited for once a test is over (default: {_DEFAULT_TIMEOUT})",
 }
+_OF_OURS = ("apiserver", "etcd", "apiserver-arg", "keep", "reuse", "kubernetes", "go")
 #: What a way to an apiserver leaves no room for.
 _UNUSED = {
-    "takeover": ("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
-    "attach": ("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
-    "connect": (
-        *("apiserver", "etcd", "apiserver-arg", "keep", "reuse"),
-        *("kubernetes", "dlv", "listen"),
-    ),
+    "takeover": _OF_OURS,
+    "attach": _OF_OURS,
+    "connect": (*_OF_OURS, "dlv", "delve", "listen"),
 }
 _METAVARS = {
     "listen": "HOST:PORT",
     "kubernetes": "VERSION",
+    "go": "VERSION",
+    "delve": "VERSION",
     "apiserver": "PATH",
     "dlv": "PATH",
     "etcd": "PATH",
@@ -71,7 +74,7 @@ class Settings:
     """
 
     listen: Address
-    kubernetes: str
+    versions: Versions
     given: Mapping[str, Path]
     apiserver_args: tuple[str, ...]
     timeout: float
@@ -116,10 +119,12 @@ def add(parser: pytest.Parser) -> None:
 
 def read(config: pytest.Config) -> Settings:
     """Return the checked settings; raises ``UsageError`` with the option's name."""
+    given = {binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))}
+    is_existing = any(_value(config, way) for way in _UNUSED)
     settings = Settings(
         listen=_address(config, "listen") or Address(),
-        kubernetes=_kubernetes(config),
-        given={binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))},
+        versions=_versions(config, {*given, *(["kube-apiserver"] if is_existing else [])}),
+        given=given,
         apiserver_args=tuple(
             config.getoption("kdelve_apiserver_arg") or config.getini("kdelve_apiserver_arg")
         ),
@@ -208,14 +213,18 @@ def _kubeconfig(config: pytest.Config) -> str:
     return ""
 
 
-def _kubernetes(config: pytest.Config) -> str:
-    text = _value(config, "kubernetes")
-    if not text:
-        return DEFAULT_KUBERNETES
+def _versions(config: pytest.Config, given: Collection[str]) -> Versions:
+    texts = {name: _value(config, name) for name in ("kubernetes", "go", "delve")}
     try:
-        return parse_kubernetes_version(text)
+        return releases.choose(
+            texts["kubernetes"] or releases.DEFAULT_KUBERNETES,
+            go=texts["go"],
+            delve=texts["delve"],
+            given=given,
+        )
     except UsageError as error:
-        raise UsageError(f"--kdelve-kubernetes: {error}") from error
+        named = [f"--kdelve-{name}" for name, text in texts.items() if text]
+        raise UsageError(f"{' and '.join(named)}: {error}") from error
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:

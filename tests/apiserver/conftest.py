@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane import build, releases
 from pytest_kdelve.controlplane.progress import for_stream
 from tests.apiserver.running import Footprint, Runner
 
@@ -30,7 +30,7 @@ def runner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path:
 def kdelve_binaries() -> build.Binaries:
     """Return what the session's control plane is made of."""
     return build.ensure(
-        build.DEFAULT_KUBERNETES, cache=build.cache_folder(), progress=for_stream(sys.stderr)
+        releases.choose(), cache=build.cache_folder(), progress=for_stream(sys.stderr)
     )
 
 

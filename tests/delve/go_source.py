@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.delve import toolchains
 
+DELVE_MODULE = "github.com/go-delve/delve"
 _STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 _METHOD = re.compile(r"^func \(\w+ \*RPCServer\) ([A-Z]\w*)\(", re.MULTILINE)
 _FIELD = re.compile(r"(?P<names>\w+(?:, \w+)*)\s+(?P<type>[^\s`]+)")
@@ -20,8 +21,20 @@ _COMMAND = re.compile(r'^\t\w+ = "(\w+)"$', re.MULTILINE)
 @cache
 def folder(version: str) -> Path:
     """Return the folder of a version of Delve in the Go module cache."""
-    answer = toolchains.go("mod", "download", "-json", f"{toolchains.DELVE_MODULE}@v{version}")
+    answer = toolchains.go("mod", "download", "-json", f"{DELVE_MODULE}@v{version}")
     return Path(json.loads(answer)["Dir"])
+
+
+@cache
+def go_range(version: str) -> tuple[tuple[int, int], ...]:
+    """Return the oldest and the newest Go whose programs it debugs, and that of its go.mod."""
+    source = (folder(version) / "pkg/goversion/compat.go").read_text(encoding="utf-8")
+    numbers = dict(re.findall(r"(M\w+SupportedVersionOfGo\w+)\s*=\s*(\d+)", source))
+    minors = (int(numbers[f"{end}SupportedVersionOfGoMinor"]) for end in ("Min", "Max"))
+    assert {numbers[f"{end}SupportedVersionOfGoMajor"] for end in ("Min", "Max")} == {"1"}
+    line = re.search(r"^go 1\.(\d+)", (folder(version) / "go.mod").read_text(), re.MULTILINE)
+    assert line
+    return (*((1, minor) for minor in minors), (1, int(line[1])))
 
 
 @cache

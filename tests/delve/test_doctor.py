@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane import build, releases
 from pytest_kdelve.controlplane.doctor import tools
 from pytest_kdelve.controlplane.doctor.check import State
 from pytest_kdelve.controlplane.doctor.listening import Listener, check_listeners, listeners
@@ -46,6 +46,6 @@ def test_the_real_dlv_says_its_version(
     monkeypatch.setenv("KDELVE_DLV", str(toolchain.dlv))
     check = tools.check_delve(tools.examine(build.cache_folder()))
     is_old = toolchain.delve == (1, 9)
-    version = "1.9.1" if is_old else build.DELVE_VERSION
+    version = "1.9.1" if is_old else releases.DELVE_VERSION
     assert f"Delve {version}, given: {toolchain.dlv}" in check.seen[0]
     assert check.state is (State.PROBLEM if is_old else State.OK)

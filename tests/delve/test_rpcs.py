@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from pytest_kdelve.controlplane.build import DELVE_VERSION
+from pytest_kdelve.controlplane.releases import DELVE_VERSION
 from pytest_kdelve.delve import Client, api, versions
 from pytest_kdelve.errors import ProtocolError, UnsupportedError
 from pytest_kdelve.testing import Call, FakeConnection, FakeDelve

@@ -8,16 +8,13 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
-from pytest_kdelve.controlplane import build, golang
+from pytest_kdelve.controlplane import build, golang, releases
 from pytest_kdelve.controlplane.progress import PlainProgress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-DELVE_MODULE = "github.com/go-delve/delve"
 _BUILD_TIMEOUT = 480
 
 
@@ -38,29 +35,23 @@ class Toolchain:
 
 def newest() -> Toolchain:
     progress = PlainProgress(sys.stderr)
-    binaries = build.ensure(build.DEFAULT_KUBERNETES, cache=build.cache_folder(), progress=progress)
+    binaries = build.ensure(releases.choose(), cache=build.cache_folder(), progress=progress)
     environment = _environment()
     return Toolchain(
         dlv=binaries.dlv,
-        delve=_pair(build.DELVE_VERSION),
+        delve=_pair(releases.DELVE_VERSION),
         go=_go_version(environment),
         environment=environment,
     )
 
 
 def oldest() -> Toolchain:
-    """Return Delve 1.9.1, which is kept in the cache folder, too."""
+    """Return what Kubernetes 1.24.0 is built and debugged with."""
     environment = _environment() | {"GOTOOLCHAIN": "go1.18.2"}
-    folder = build.cache_folder() / "bin" / "dlv-1.9.1-go1.18.2"
-    locks = build.cache_folder() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
-    with FileLock(locks / f"{folder.name}.lock", timeout=_BUILD_TIMEOUT):
-        if not (folder / "dlv").exists():
-            argv = [str(golang.candidates()[0]), "install", f"{DELVE_MODULE}/cmd/dlv@v1.9.1"]
-            run(argv, {**environment, "GOBIN": str(folder)})
-    return Toolchain(
-        dlv=folder / "dlv", delve=(1, 9), go=_go_version(environment), environment=environment
+    dlv = build.ensure_delve(
+        releases.choose("1.24.0"), cache=build.cache_folder(), progress=PlainProgress(sys.stderr)
     )
+    return Toolchain(dlv=dlv, delve=(1, 9), go=_go_version(environment), environment=environment)
 
 
 def go(*arguments: str) -> str:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane import build, releases
 from pytest_kdelve.controlplane.binaries import recipes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NOTHING_BUILT = (
-    "kdelve: Kubernetes 1.37.2 (not built yet, Go not known yet), Delve 1.27.2 (not built yet), "
-    "mode started, dlv at a free port of 127.0.0.1"
+    "kdelve: Kubernetes 1.37.2 (not built yet, to be built with Go 1.26), "
+    "Delve 1.27.2 (not built yet), mode started, dlv at a free port of 127.0.0.1"
 )
 RAN = (
     "Kubernetes 1.37.2 (built with Go 1.26.8), Delve 1.27.2, mode started, "
@@ -35,8 +35,7 @@ def noted(pytestconfig, request):
 
 def keep(cache: Path, kubernetes: str, go: str) -> None:
     """Put into a cache what a build with this version of Go would leave there."""
-    etcd, delve = build.ETCD_VERSION, build.DELVE_VERSION
-    for recipe in recipes(kubernetes=kubernetes, etcd=etcd, delve=delve):
+    for recipe in recipes(releases.choose(kubernetes)):
         folder = cache / "bin" / f"{recipe.name}-{recipe.version}-{go}"
         folder.mkdir(parents=True)
         (folder / recipe.name).touch(mode=0o755)
@@ -111,7 +110,7 @@ def test_given_binaries(pytester: pytest.Pytester, tmp_path: Path) -> None:
 def test_what_runs_already(pytester: pytest.Pytester) -> None:
     attach = header(pytester, "--kdelve-attach=7")
     assert attach == (
-        "kdelve: Delve 1.27.2 (not built yet), mode attach, dlv at a free port of 127.0.0.1, "
+        "kdelve: a Delve that fits its Go, mode attach, dlv at a free port of 127.0.0.1, "
         "pid of kube-apiserver 7"
     )
     assert header(pytester, "--kdelve-connect=:1") == "kdelve: mode connect, dlv at 127.0.0.1:1"

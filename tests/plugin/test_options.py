@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane.build import DEFAULT_KUBERNETES
+from pytest_kdelve.controlplane.releases import DEFAULT_KUBERNETES
 from pytest_kdelve.delve import Address
 from pytest_kdelve.plugin.state import SETTINGS
 
@@ -49,7 +49,7 @@ def test_help_lists_the_options(pytester: pytest.Pytester) -> None:
 def test_nothing_given(pytester: pytest.Pytester) -> None:
     default = settings(pytester)
     assert default.listen == Address("127.0.0.1", 0)
-    assert default.kubernetes == DEFAULT_KUBERNETES
+    assert default.versions.kubernetes == DEFAULT_KUBERNETES
     assert default.given == {}
     assert default.apiserver_args == ()
     assert default.timeout == 2.0
@@ -67,7 +67,7 @@ def test_ini_twins(pytester: pytest.Pytester) -> None:
     """)
     ini = settings(pytester)
     assert ini.listen == Address("127.0.0.1", 12345)
-    assert ini.kubernetes == "1.36.4"
+    assert ini.versions.kubernetes == "1.36.4"
     assert ini.timeout == 0.5
     assert ini.apiserver_args == ("--v=4", "--cors-allowed-origins=.*, http://a b")
 
@@ -89,7 +89,7 @@ def test_an_option_comes_before_its_ini_twin(pytester: pytest.Pytester) -> None:
         "--kdelve-apiserver-arg=-a b",
     )
     assert given.listen.port == 2
-    assert given.kubernetes == "1.35.0"
+    assert given.versions.kubernetes == "1.35.0"
     assert given.timeout == 0.0
     assert given.apiserver_args == ("--v=5", "-a b")
 

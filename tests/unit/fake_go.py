@@ -2,7 +2,8 @@
 
 FAKE_GO names a folder that belongs to one test. In there ``original.mod`` is the answer to
 ``go list``, ``calls`` gets one JSON object a call, and ``working`` appears once a build hangs.
-FAKE_GO_VERSION is its version. FAKE_GO_BUILD is what a build does: "succeed", "fail", "hang"
+FAKE_GO_VERSION is its version, and FAKE_GO_FETCHES says that it becomes what GOTOOLCHAIN names.
+FAKE_GO_BUILD is what a build does: "succeed", "fail", "hang"
 (with a child, as a go with its compiler) or "wait" (until the file ``gate`` appears).
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 
 FOLDER = Path(os.environ["FAKE_GO"])
 FAILURE = [f"compiling package {number}" for number in range(100)] + ["no space left on device"]
-ENVIRONMENT = ("CGO_ENABLED", "GOFLAGS", "GOOS", "GOARCH", "GOWORK", "GO111MODULE")
+ENVIRONMENT = ("CGO_ENABLED", "GOFLAGS", "GOOS", "GOARCH", "GOWORK", "GO111MODULE", "GOTOOLCHAIN")
 
 
 def main(argv: list[str]) -> int:
@@ -30,10 +31,16 @@ def main(argv: list[str]) -> int:
             sys.stdout.write(f"{FOLDER}/original.mod\n")
         case ["env", "-json", *_]:
             goflags = os.environ.get("GOFLAGS", "")
-            json.dump({"GOVERSION": os.environ["FAKE_GO_VERSION"], "GOFLAGS": goflags}, sys.stdout)
-        case ["build", "-C", module, *_, "-o", out, package]:
-            return build(Path(module), Path(out), package)
+            json.dump({"GOVERSION": version(), "GOFLAGS": goflags}, sys.stdout)
+        case ["build", *_, "-o", out, package]:
+            return build(Path.cwd(), Path(out), package)
     return 0
+
+
+def version() -> str:
+    if os.environ.get("FAKE_GO_FETCHES"):
+        return os.environ.get("GOTOOLCHAIN", os.environ["FAKE_GO_VERSION"])
+    return os.environ["FAKE_GO_VERSION"]
 
 
 def build(module: Path, out: Path, package: str) -> int:

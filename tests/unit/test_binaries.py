@@ -6,8 +6,7 @@ from textwrap import dedent
 
 import pytest
 
-from pytest_kdelve.controlplane import binaries
-from pytest_kdelve.errors import UsageError
+from pytest_kdelve.controlplane import binaries, releases
 
 ORIGINAL = dedent("""\
     // This is a generated file. Do not edit directly.
@@ -54,17 +53,30 @@ def test_a_block_of_godebug_lines_is_repeated() -> None:
     assert lines[2:4] == ["godebug default=go1.26", "godebug winsymlink=0"]
 
 
-def test_other_modules_are_built_for_the_go_version_of_kubernetes() -> None:
-    kubernetes = binaries.kubernetes_go_mod(ORIGINAL, "1.37.2")
-    *_, etcd, dlv = binaries.recipes(kubernetes="1.37.2", etcd="3.7.3", delve="1.27.2")
-    assert binaries.go_mod(etcd, kubernetes) == (
-        "module kdelve.build\n\ngo 1.26.0\n\nrequire go.etcd.io/etcd/server/v3 v3.7.3\n"
+@pytest.mark.parametrize(
+    ("go", "line"), [("1.26", "1.26.0"), ("1.26.8", "1.26.8"), ("1.20", "1.20"), ("1.21", "1.21.0")]
+)
+def test_other_modules_are_built_for_the_go_that_is_wanted(go: str, line: str) -> None:
+    *_, etcd, dlv = binaries.recipes(releases.choose())
+    assert binaries.go_mod(etcd, go=go) == (
+        f"module kdelve.build\n\ngo {line}\n\nrequire go.etcd.io/etcd/server/v3 v3.7.3\n"
     )
-    assert "require github.com/go-delve/delve v1.27.2\n" in binaries.go_mod(dlv, kubernetes)
+    assert "require github.com/go-delve/delve v1.27.2\n" in binaries.go_mod(dlv, go=go)
+
+
+def test_each_binary_has_a_go() -> None:
+    versions = releases.choose("1.24.0")
+    goes = {recipe.name: binaries.go_of(recipe, versions) for recipe in binaries.recipes(versions)}
+    assert goes == {
+        "kube-apiserver": "1.18",
+        "kube-controller-manager": "1.18",
+        "etcd": "1.26",
+        "dlv": "1.18",
+    }
 
 
 def test_both_programs_of_kubernetes_share_flags_that_keep_them_debuggable() -> None:
-    apiserver, manager, *_ = binaries.recipes(kubernetes="1.36.1", etcd="3.7.3", delve="1.27.2")
+    apiserver, manager, *_ = binaries.recipes(releases.choose("1.36.1"))
     assert apiserver.flags == manager.flags
     assert "-gcflags=all=-N -l" in apiserver.flags
     assert apiserver.flags[-1] == (
@@ -73,27 +85,3 @@ def test_both_programs_of_kubernetes_share_flags_that_keep_them_debuggable() -> 
         " -X k8s.io/component-base/version.gitMajor=1"
         " -X k8s.io/component-base/version.gitMinor=36"
     )
-
-
-@pytest.mark.parametrize("text", ["1.37.2", "v1.37.2"])
-def test_a_version_is_three_numbers_with_or_without_v(text: str) -> None:
-    assert binaries.parse_kubernetes_version(text) == "1.37.2"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "1.37",
-        "1.37.2.1",
-        "latest",
-        "1.37.2-rc.1",
-        " 1.37.2",
-        "1.37.2\n",
-        "../1.2.3",
-        "\u0661.\u0662.\u0663",
-    ],
-)
-def test_anything_else_is_no_version(text: str) -> None:
-    with pytest.raises(UsageError, match=r"write all three numbers, such as 1\.37\.2"):
-        binaries.parse_kubernetes_version(text)

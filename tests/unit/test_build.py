@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from pytest_kdelve.controlplane import binaries, build
-from pytest_kdelve.errors import BinaryError, BuildError, UsageError
+from pytest_kdelve.controlplane import binaries, build, releases
+from pytest_kdelve.errors import BinaryError, BuildError
 from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from pytest_kdelve.controlplane.releases import Versions
 
 FAKE_GO = Path(__file__).with_name("fake_go.py")
 ORIGINAL = (
@@ -31,10 +33,10 @@ TIMEOUT = 30.0
 PROGRAM = """
 import sys
 from pathlib import Path
-from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane import build, releases
 from pytest_kdelve.controlplane.progress import PlainProgress
 cache, progress = Path(sys.argv[1]), PlainProgress(sys.stderr)
-build.ensure(build.DEFAULT_KUBERNETES, cache=cache, progress=progress)
+build.ensure(releases.choose(), cache=cache, progress=progress)
 """
 
 
@@ -91,7 +93,7 @@ class World:
 
     def ensure(self, given: Mapping[str, Path] | None = None) -> build.Binaries:
         return build.ensure(
-            build.DEFAULT_KUBERNETES, cache=self.cache, progress=Recorder(), given=given or {}
+            releases.choose(), cache=self.cache, progress=Recorder(), given=given or {}
         )
 
     def calls(self, command: str) -> list[dict[str, Any]]:
@@ -196,7 +198,7 @@ def test_all_four_are_built_the_longest_first(world: World) -> None:
 def test_what_is_kept_is_not_built_again(world: World) -> None:
     first = world.ensure()
     progress = Recorder()
-    second = build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+    second = build.ensure(releases.choose(), cache=world.cache, progress=progress)
     assert second == first
     assert progress.events == []
     assert world.built() == ALL_FOUR
@@ -205,7 +207,7 @@ def test_what_is_kept_is_not_built_again(world: World) -> None:
 
 def test_the_user_is_told_what_is_built(world: World) -> None:
     progress = Recorder()
-    build.ensure("v1.37.2", cache=world.cache, progress=progress)
+    build.ensure(releases.choose("v1.37.2"), cache=world.cache, progress=progress)
     assert progress.events == [
         (event, what)
         for what in [
@@ -221,7 +223,7 @@ def test_the_user_is_told_what_is_built(world: World) -> None:
 
 def test_a_relative_cache_gives_absolute_paths(world: World) -> None:
     world.monkeypatch.chdir(world.folder)
-    built = build.ensure(build.DEFAULT_KUBERNETES, cache=Path("cache"), progress=Recorder())
+    built = build.ensure(releases.choose(), cache=Path("cache"), progress=Recorder())
     assert built == world.ensure()
     assert built.dlv.is_absolute()
 
@@ -270,17 +272,10 @@ def test_a_given_binary_must_be_an_executable_file(world: World) -> None:
     assert world.built() == []
 
 
-@pytest.mark.parametrize("version", ["1.37", "newest"])
-def test_a_bad_version_is_refused_before_anything_runs(world: World, version: str) -> None:
-    with pytest.raises(UsageError, match="write all three numbers"):
-        build.ensure(version, cache=world.cache, progress=Recorder())
-    assert world.calls("env") == []
-
-
 def test_a_folder_that_cannot_be_written_is_an_error_of_ours(world: World) -> None:
     cache = world.file("not-a-folder") / "cache"
     with pytest.raises(BuildError, match=r"cannot build into .*cache: .*KDELVE_CACHE can name"):
-        build.ensure(build.DEFAULT_KUBERNETES, cache=cache, progress=Recorder())
+        build.ensure(releases.choose(), cache=cache, progress=Recorder())
 
 
 # The key
@@ -288,7 +283,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_ours(world: World) -> No
 
 def test_another_kubernetes_is_kept_beside(world: World) -> None:
     world.ensure()
-    build.ensure("1.37.1", cache=world.cache, progress=Recorder())
+    build.ensure(releases.choose("1.37.1"), cache=world.cache, progress=Recorder())
     assert world.built() == [*ALL_FOUR, "kube-apiserver", "kube-controller-manager"]
     assert world.ensure().kube_apiserver.exists()
 
@@ -297,17 +292,18 @@ def test_another_go_builds_anew(world: World) -> None:
     first = world.ensure()
     world.set(FAKE_GO_VERSION="go1.26.9")
     second = world.ensure()
-    assert world.built() == ALL_FOUR * 2
-    assert first.dlv != second.dlv
-    assert first.dlv.exists()
+    assert world.built() == [*ALL_FOUR, *ALL_FOUR[:2]], "Delve and etcd are the same"
+    assert first.kube_apiserver != second.kube_apiserver
+    assert first.kube_apiserver.exists()
+    assert first.dlv == second.dlv
 
 
 def test_other_flags_build_anew(world: World) -> None:
     world.ensure()
     original = binaries.recipes
 
-    def with_another_flag(**versions: str) -> list[binaries.Recipe]:
-        return [replace(recipe, flags=("-race",)) for recipe in original(**versions)]
+    def with_another_flag(versions: Versions) -> list[binaries.Recipe]:
+        return [replace(recipe, flags=("-race",)) for recipe in original(versions)]
 
     world.monkeypatch.setattr(build, "recipes", with_another_flag)
     world.ensure()
@@ -328,6 +324,7 @@ def test_the_users_environment_does_not_change_what_is_built(world: World) -> No
         "GOARCH": None,
         "GOFLAGS": "-mod=mod -p=1",
         "GOOS": None,
+        "GOTOOLCHAIN": None,
         "GOWORK": "off",
     }
 
@@ -349,51 +346,77 @@ def test_without_any_go_the_error_says_how_to_get_one(world: World) -> None:
         world.ensure()
     text = str(caught.value)
     assert "there is no `go` on PATH" in text
-    assert "Put Go 1.26 or newer (at most 1.27) on PATH" in text
+    assert "Put Go 1.21 or newer on PATH" in text
     assert 'pip install "pytest-kdelve[go]"' in text
 
 
 def test_what_is_kept_serves_without_go(world: World) -> None:
     older = world.ensure()
-    world.set(FAKE_GO_VERSION="go1.27.1")
+    world.set(FAKE_GO_VERSION="go1.26.9")
     newer = world.ensure()
-    os.utime(older.etcd, (1, 1))
+    os.utime(older.kube_apiserver, (1, 1))
     world.set(PATH="")
-    kept = build.kept(build.DEFAULT_KUBERNETES, cache=world.cache)
-    assert kept["etcd"] == ["1.27.1", "1.26.8"]
+    kept = build.kept(releases.choose(), cache=world.cache)
+    assert kept["kube-apiserver"] == ["1.26.9", "1.26.8"]
     assert set(kept) == set(ALL_FOUR)
-    assert not any(build.kept("1.37.1", cache=world.cache)[name] for name in ALL_FOUR[:2])
-    assert world.ensure().etcd == newer.etcd
-    newer.etcd.unlink()
-    assert world.ensure().etcd == older.etcd
-    older.etcd.unlink()
+    of_another = build.kept(releases.choose("1.37.1"), cache=world.cache)
+    assert not any(of_another[name] for name in ALL_FOUR[:2])
+    with_another_go = build.kept(releases.choose(go="1.26.8"), cache=world.cache)
+    assert with_another_go["kube-apiserver"] == ["1.26.8"]
+    assert world.ensure().kube_apiserver == newer.kube_apiserver
+    newer.kube_apiserver.unlink()
+    assert world.ensure().kube_apiserver == older.kube_apiserver
+    older.kube_apiserver.unlink()
     with pytest.raises(BuildError, match="there is no `go`"):
         world.ensure()
 
 
-def test_a_go_that_is_too_old_is_refused(world: World) -> None:
-    world.set(FAKE_GO_VERSION="go1.25.9")
+@pytest.mark.parametrize("version", ["1.25.9", "1.27.1"])
+def test_another_go_fetches_the_wanted_one(world: World, version: str) -> None:
+    world.set(FAKE_GO_VERSION=f"go{version}", FAKE_GO_FETCHES="1", GOTOOLCHAIN=f"go{version}")
+    assert build.record(world.ensure().kube_apiserver)["go"] == "1.26.10"
+    assert {call["env"]["GOTOOLCHAIN"] for call in world.calls("build")} == {"go1.26.10"}
+
+
+@pytest.mark.parametrize("version", ["1.25.9", "1.27.1"])
+def test_a_go_that_cannot_fetch_the_wanted_one_is_refused(world: World, version: str) -> None:
+    world.set(FAKE_GO_VERSION=f"go{version}")
     with pytest.raises(BuildError) as caught:
         world.ensure()
     text = str(caught.value)
-    assert (
-        f"{world.folder}/path/go: Go 1.25.9 is too old: Kubernetes 1.37.2 asks for 1.26.0" in text
-    )
-    assert "Put Go 1.26.0 or newer" in text
+    assert text.startswith("there is no Go 1.26 to build with:\n")
+    assert f"  {world.folder}/path/go: is Go {version}\n" in text
+    assert f"  {world.folder}/path/go, GOTOOLCHAIN=go1.26.10: is Go {version}\n" in text
+    assert "Put Go 1.26 on PATH" in text
     assert world.built() == []
 
 
-def test_a_go_that_is_too_new_for_delve_is_refused(world: World) -> None:
-    world.set(FAKE_GO_VERSION="go1.28.0")
-    with pytest.raises(BuildError, match=r"Go 1\.28\.0 is too new: Delve 1\.27\.2 debugs Go up to"):
+def test_a_patch_that_is_too_old_is_refused(world: World) -> None:
+    (world.folder / "original.mod").write_text("go 1.26.9\n", encoding="utf-8")
+    with pytest.raises(BuildError, match=r"path/go: is Go 1\.26\.8; 1\.26\.9 is the oldest\n"):
         world.ensure()
-    assert world.built() == []
+    world.set(FAKE_GO_FETCHES="1")
+    assert build.record(world.ensure().kube_apiserver)["go"] == "1.26.10"
 
 
-def test_a_given_dlv_may_know_a_newer_go(world: World) -> None:
-    world.set(FAKE_GO_VERSION="go1.28.0")
-    world.ensure({"dlv": world.file("dlv")})
-    assert "kube-apiserver" in world.built()
+def test_a_certain_go(world: World) -> None:
+    world.set(FAKE_GO_FETCHES="1")
+    versions = releases.choose(go="1.27.3")
+    built = build.ensure(versions, cache=world.cache, progress=Recorder())
+    assert build.record(built.kube_apiserver)["go"] == "1.27.3"
+
+
+def test_old_releases_are_built_by_old_ones(world: World) -> None:
+    world.set(FAKE_GO_FETCHES="1")
+    (world.folder / "original.mod").write_text("go 1.16\n", encoding="utf-8")
+    built = build.ensure(releases.choose("1.24.0"), cache=world.cache, progress=Recorder())
+    records = [build.record(path) for path in asdict(built).values()]
+    assert {each["name"]: (each["version"], each["go"]) for each in records} == {
+        "dlv": ("1.9.1", "1.18.2"),
+        "etcd": ("3.7.3", "1.26.8"),
+        "kube-apiserver": ("1.24.0", "1.18.2"),
+        "kube-controller-manager": ("1.24.0", "1.18.2"),
+    }
 
 
 def test_the_go_of_the_package_is_taken_where_that_of_path_does_not_fit(world: World) -> None:
@@ -410,10 +433,10 @@ def test_a_failing_go_shows_its_last_lines_and_how_to_go_on(world: World) -> Non
     world.set(FAKE_GO_BUILD="fail")
     progress = Recorder()
     with pytest.raises(BuildError) as caught:
-        build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+        build.ensure(releases.choose(), cache=world.cache, progress=progress)
     text = str(caught.value)
     assert "go ended with exit code 1 while building k8s.io/kubernetes/cmd/kube-apiserver" in text
-    assert f"{world.folder}/path/go build -C " in text
+    assert f"{world.folder}/path/go build -buildvcs=false " in text
     assert "compiling package 99" in text
     assert "compiling package 80" not in text
     assert "Free some disk space" in text
@@ -451,7 +474,7 @@ def test_ctrl_c_leaves_nothing_half_made_and_no_process(world: World) -> None:
     world.set(FAKE_GO_BUILD="hang")
     progress = InterruptOnceItWorks(world.folder / "working")
     with pytest.raises(KeyboardInterrupt):
-        build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+        build.ensure(releases.choose(), cache=world.cache, progress=progress)
     assert progress.events[-1] == ("failed", "kube-apiserver 1.37.2")
     assert world.kept() == []
     assert world.processes() == []
@@ -494,7 +517,7 @@ def test_what_a_killed_build_left_is_cleared_by_the_next_one(world: World) -> No
     assert len(orphans) == 2, "go and its compiler go on"
     world.set(FAKE_GO_BUILD="succeed")
     progress = SeesProcesses(world)
-    build.ensure(build.DEFAULT_KUBERNETES, cache=world.cache, progress=progress)
+    build.ensure(releases.choose(), cache=world.cache, progress=progress)
     assert progress.seen, "the fake go itself is seen"
     assert not progress.seen & set(orphans), "they were ended before a new go was started"
     assert world.kept() == sorted(ALL_FOUR)

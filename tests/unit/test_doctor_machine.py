@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_kdelve.controlplane import releases
 from pytest_kdelve.controlplane.doctor import machine
 from pytest_kdelve.controlplane.doctor.check import State
 from pytest_kdelve.controlplane.doctor.machine import (
@@ -112,7 +113,7 @@ def tools(cache: Path, *, kept: bool) -> Tools:
     names = ("kube-apiserver", "kube-controller-manager", "etcd", "dlv") if kept else ()
     return Tools(
         cache=cache,
-        oldest="1.26.0",
+        versions=releases.choose(),
         candidates=(),
         given={},
         kept={name: ["1.26.0"] for name in names},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import golang
+from pytest_kdelve.controlplane import golang, releases
 from pytest_kdelve.controlplane.doctor import tools
 from pytest_kdelve.controlplane.doctor.check import State
 from pytest_kdelve.controlplane.doctor.tools import Candidate, Tools, judge
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NAMES = ("kube-apiserver", "kube-controller-manager", "etcd", "dlv")
 GO = Candidate(path=Path("/go"), version="1.26.6")
-OLD = Candidate(path=Path("/old"), version="1.20.1", problem="older than 1.26.0")
+OLD = Candidate(path=Path("/old"), version="1.26.10", problem="Go 1.20.1 cannot fetch another one")
 
 
 def program(path: Path, script: str) -> Path:
@@ -48,7 +48,7 @@ def found(
 ) -> Tools:
     return Tools(
         cache=Path("/cache"),
-        oldest="1.26.0",
+        versions=releases.choose(given=given or {}),
         candidates=candidates,
         given=given or {},
         kept=dict.fromkeys(NAMES, kept),
@@ -84,20 +84,23 @@ def test_go_is_asked_without_switching_toolchains(tmp_path: Path) -> None:
         ("1.26.6", "auto", "1.26.6"),
         ("1.24.1", "auto", "1.26.0"),
         ("1.24.1", "path", "1.26.0"),
-        ("1.24.1", "local", "1.24.1"),
-        ("1.20.1", "", "1.20.1"),
         ("1.24.1", "local+auto", "1.26.0"),
-        ("1.26.6", "go1.25.1", "1.25.1"),
+        ("1.26.6", "go1.26.1", "1.26.1"),
         ("1.26.6", "go1.25.1+auto", "1.26.0"),
-        ("1.26.6", "go1.27.0+path", "1.27.0"),
+        # What does not fit is named by us.
+        ("1.24.1", "local", "1.26.10"),
+        ("1.26.6", "go1.25.1", "1.26.10"),
+        ("1.26.6", "go1.27.0+path", "1.26.10"),
+        ("1.27.1", "auto", "1.26.10"),
     ],
 )
 def test_the_toolchain_is_the_one_that_go_would_take(
     version: str, setting: str, selected: str
 ) -> None:
     """Compare with https://go.dev/doc/toolchain#select."""
-    found = judge(installed(version, setting), oldest="1.26.0", newest=(1, 27))
+    found = judge(installed(version, setting), "1.26")
     assert found.version == selected
+    assert found.is_fetched is (selected == "1.26.10")
 
 
 def test_where_a_toolchain_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +108,7 @@ def test_where_a_toolchain_comes_from(tmp_path: Path, monkeypatch: pytest.Monkey
 
     def origin(setting: str, *, fetches: bool = True) -> tuple[str, str]:
         go = installed("1.24.1", setting, fetches=fetches, cache=tmp_path)
-        candidate = judge(go, oldest="1.26", newest=None)
+        candidate = judge(go, "1.26")
         assert candidate.version == "1.26.0"
         return candidate.origin, candidate.problem
 
@@ -118,22 +121,36 @@ def test_where_a_toolchain_comes_from(tmp_path: Path, monkeypatch: pytest.Monkey
     assert origin("path") == ("go1.26.0 is on PATH", "")
 
 
-def test_a_go_that_does_not_fit_is_passed_over() -> None:
-    old = judge(installed("1.24.1", "local"), oldest="1.26.0", newest=(1, 27))
-    assert old.problem == "older than 1.26.0, and GOTOOLCHAIN=local keeps it so"
-    new = judge(installed("1.28.0", "local"), oldest="1.26.0", newest=(1, 27))
-    assert new.problem == "newer than 1.27, the newest that this Delve debugs"
-    assert judge(installed("1.28.0", "local"), oldest="1.26.0", newest=None).problem == ""
-    check = tools.check_go(found(OLD, GO))
+def test_a_go_that_does_not_fit_fetches_another(tmp_path: Path) -> None:
+    old = judge(installed("1.20.1", ""), "1.26")
+    assert old.problem == "Go 1.20.1 cannot fetch another one"
+    new = judge(installed("1.28.0", "local"), "1.26")
+    assert (new.origin, new.problem) == ("it would be fetched from the module proxy", "")
+    offline = judge(installed("1.28.0", "path", fetches=False), "1.26")
+    assert offline.problem == "Go 1.26.10 cannot be fetched: GOPROXY=off"
+    (tmp_path / "golang.org/toolchain@v0.0.1-go1.26.10.linux-amd64").mkdir(parents=True)
+    there = judge(installed("1.28.0", "path", fetches=False, cache=tmp_path), "1.26")
+    assert there.origin == "it was fetched already"
+
+
+def test_a_go_that_is_of_no_use_is_passed_over() -> None:
+    fetched = Candidate(path=Path("/new"), version="1.26.10", is_fetched=True)
+    examined = found(OLD, fetched, GO)
+    assert examined.go == GO, "what need not be fetched comes first"
+    check = tools.check_go(examined)
     assert check.state is State.OK
-    assert check.seen == ("Go 1.20.1 by /old; older than 1.26.0", "Go 1.26.6 by /go")
+    assert check.seen == (
+        "Go 1.26.10 by /old; Go 1.20.1 cannot fetch another one",
+        "Go 1.26.10 by /new",
+        "Go 1.26.6 by /go",
+    )
 
 
 def test_without_go_nothing_can_be_built() -> None:
     check = tools.check_go(found(kept=()))
     assert check.state is State.PROBLEM
     assert "there is no `go` on PATH" in check.seen[0]
-    assert "Put Go 1.26.0 or newer (at most 1.27) on PATH, or run `pip install" in check.do[0]
+    assert "Put Go 1.26 (or any from 1.21 on) on PATH, or run `pip install" in check.do[0]
     assert tools.check_go(found(OLD, kept=())).state is State.PROBLEM
 
 

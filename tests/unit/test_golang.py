@@ -74,18 +74,22 @@ def test_the_own_go_mod_of_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     go = program(tmp_path / "bin/go", script)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
-    assert golang.own_go_mod(go, "example.com/a", "v1.0.0") == "module example.com/a\n"
+    monkeypatch.setattr(golang, "candidates", lambda: [go])
+    assert golang.own_go_mod("example.com/a", "v1.0.0") == "module example.com/a\n"
     assert list((tmp_path / "temporary").iterdir()) == []
     assert list((tmp_path / "state/runs").iterdir()) == []
 
 
-def test_a_refused_question_shows_the_last_lines(tmp_path: Path) -> None:
+def test_a_refused_question_shows_the_last_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = program(tmp_path / "go", "seq 100 >&2; echo unknown revision v9 >&2; exit 4")
+    monkeypatch.setattr(golang, "candidates", lambda: [go])
     with pytest.raises(BuildError) as caught:
-        golang.own_go_mod(go, "example.com/a", "v9")
+        golang.own_go_mod("example.com/a", "v9")
     text = str(caught.value)
     assert f"`{go} list -m -f '{{{{.GoMod}}}}' example.com/a@v9` ended with exit code 4" in text
-    assert text.endswith("\n    100\n    unknown revision v9")
+    assert "\n    100\n    unknown revision v9\nCheck that this version was released" in text
     assert "\n    81\n" not in text
 
 

@@ -16,14 +16,14 @@ import pytest
 from filelock import FileLock
 
 from pytest_kdelve.cli import main
-from pytest_kdelve.controlplane import build, kept
+from pytest_kdelve.controlplane import kept, releases
 from pytest_kdelve.controlplane.journal import JournalFile, Owner, RemoveFolder
 from pytest_kdelve.controlplane.kept import DEFAULT_NAME, Kept, Wanted
 from pytest_kdelve.controlplane.progress import for_stream
 from pytest_kdelve.errors import ProcessError, UsageError
 from tests.unit.runs import RUN, ended_owner, write_journal
 
-PLAIN = Wanted(kubernetes="1.37.2")
+PLAIN = Wanted.of(releases.choose())
 
 
 @dataclass
@@ -64,13 +64,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 
 
 def test_what_is_wanted_otherwise_is_told_in_words() -> None:
-    there = Wanted(
-        kubernetes="1.36.4", apiserver_args=("--v=1",), listen="127.0.0.1:1", delve="1.26.0"
-    )
+    older = releases.choose("1.36.4", delve="1.26.0")
+    there = Wanted.of(older, apiserver_args=("--v=1",), listen="127.0.0.1:1")
     assert list(PLAIN.differences(there)) == [
         "kubernetes: kept 1.36.4, wanted 1.37.2",
+        f"delve: kept 1.26.0, wanted {releases.DELVE_VERSION}",
         'apiserver args: kept ["--v=1"], wanted []',
-        f"delve: kept 1.26.0, wanted {build.DELVE_VERSION}",
     ]
     at_a_port = msgspec.structs.replace(PLAIN, listen="127.0.0.1:2")
     assert next(at_a_port.differences(there)) == "kubernetes: kept 1.36.4, wanted 1.37.2"

@@ -8,22 +8,26 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.controlplane import build, golang
+from pytest_kdelve.controlplane import build, golang, releases
 from pytest_kdelve.controlplane.doctor.check import Check, State
 from pytest_kdelve.delve import versions
-from pytest_kdelve.errors import BinaryError, BuildError
+from pytest_kdelve.errors import BinaryError, BuildError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_kdelve.controlplane.golang import Installed
+    from pytest_kdelve.controlplane.releases import Versions
 
 #: In seconds; both answer in a few hundredths of one.
 _ASK_TIMEOUT = 1.5
+#: The Go from which on GOTOOLCHAIN is heeded.
+_FETCHES_OTHERS = (1, 21, 0)
 _NAMES = ("kube-apiserver", "kube-controller-manager", "etcd", "dlv")
 _VARIABLES = {"kube-apiserver": "KDELVE_APISERVER", "etcd": "KDELVE_ETCD", "dlv": "KDELVE_DLV"}
 
@@ -32,30 +36,37 @@ _VARIABLES = {"kube-apiserver": "KDELVE_APISERVER", "etcd": "KDELVE_ETCD", "dlv"
 class Candidate:
     """A ``go``, the toolchain that would build, and why it cannot; all texts are for people.
 
-    ``version`` is that of the toolchain, empty where ``go`` gave no answer.
+    ``version`` is that of the toolchain, empty where ``go`` gave no answer. It ``is_fetched`` where
+    GOTOOLCHAIN has to name it.
     """
 
     path: Path
     version: str = ""
     origin: str = ""
     problem: str = ""
+    is_fetched: bool = False
     installed: Installed | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a test would use; ``kept`` has versions of Go by the names of binaries."""
+    """What a test would use; ``kept`` has versions of Go by the names of binaries.
+
+    ``given_go`` is the Go of a kube-apiserver that is given, empty where that is not known.
+    """
 
     cache: Path
-    oldest: str
+    versions: Versions
     candidates: Sequence[Candidate]
     given: Mapping[str, Path]
     kept: Mapping[str, Sequence[str]]
+    given_go: str = ""
 
     @property
     def go(self) -> Candidate | None:
         """The one that would be used, as ``build.ensure`` picks it."""
-        return next((each for each in self.candidates if not each.problem), None)
+        usable = (each for each in self.candidates if not each.problem)
+        return min(usable, key=lambda each: each.is_fetched, default=None)
 
     @property
     def to_build(self) -> tuple[str, ...]:
@@ -64,13 +75,14 @@ class Tools:
 
     def _is_kept(self, name: str) -> bool:
         found = self.kept.get(name, ())
-        return bool(found) if self.go is None else self.go.version in found
+        is_of_kubernetes = name.startswith("kube-")
+        return self.go.version in found if self.go and is_of_kubernetes else bool(found)
 
     @property
     def target_go(self) -> str:
         """The Go of the kube-apiserver, empty where that is not known."""
         if "kube-apiserver" in self.given:
-            return ""
+            return self.given_go
         kept = self.kept.get("kube-apiserver", ())
         return self.go.version if self.go else next(iter(kept), "")
 
@@ -82,37 +94,52 @@ def examine(cache: Path) -> Tools:
         for name, variable in _VARIABLES.items()
         if os.environ.get(variable)
     }
+    versions = releases.choose(given=given)
+    apiserver = given.get("kube-apiserver")
+    given_go = golang.built_with(apiserver) if apiserver else ""
+    if apiserver and "dlv" not in given:
+        with suppress(UsageError):  # No Delve debugs it; which ones there are is said below.
+            versions = replace(versions, delve=releases.delve_of(apiserver, given_go))
     try:
-        kept = build.kept(build.DEFAULT_KUBERNETES, cache=cache)
-        oldest = build.oldest_go(build.DEFAULT_KUBERNETES, cache=cache)
+        kept = build.kept(versions, cache=cache)
     except (OSError, ValueError):
-        # Building will tell what is wrong with the cache.
-        kept, oldest = {}, ".".join(map(str, build.NEWEST_GO))
-    newest = None if "dlv" in given else build.NEWEST_GO
-    candidates = [_candidate(path, oldest, newest) for path in golang.candidates()]
-    return Tools(cache=cache, oldest=oldest, candidates=candidates, given=given, kept=kept)
+        kept = {}  # Building will tell what is wrong with the cache.
+    candidates = [_candidate(path, versions.go) for path in golang.candidates()]
+    return Tools(
+        cache=cache,
+        versions=versions,
+        candidates=candidates,
+        given=given,
+        kept=kept,
+        given_go=given_go,
+    )
 
 
-def _candidate(path: Path, oldest: str, newest: tuple[int, int] | None) -> Candidate:
+def _candidate(path: Path, wanted: str) -> Candidate:
     try:
-        installed = golang.installed(path, timeout=_ASK_TIMEOUT)
-        return judge(installed, oldest=oldest, newest=newest)
+        return judge(golang.installed(path, timeout=_ASK_TIMEOUT), wanted)
     except (BuildError, ValueError, KeyError) as error:
         # What is no go may answer anything.
         return Candidate(path=path, problem=str(error).splitlines()[0])
 
 
-def judge(installed: Installed, *, oldest: str, newest: tuple[int, int] | None) -> Candidate:
-    """Say which toolchain a ``go`` would build with, where it comes from, and whether it fits."""
-    version = _selected(installed, oldest)
-    origin, problem = _origin(installed, version)
-    numbers = golang.version_numbers(version)
-    if numbers < golang.version_numbers(oldest):
-        problem = f"older than {oldest}, and GOTOOLCHAIN={installed.toolchain} keeps it so"
-    elif newest is not None and numbers[:2] > newest:
-        problem = f"newer than {_dotted(newest)}, the newest that this Delve debugs"
+def judge(installed: Installed, wanted: str) -> Candidate:
+    """Say which toolchain a ``go`` would build with, where it comes from, and whether it fits.
+
+    ``wanted`` is a Go such as "1.26".
+    """
+    version = _selected(installed, f"{wanted}.0")
+    is_fetched = not releases.is_of(version, wanted)
+    if is_fetched:
+        version = releases.toolchain(wanted).removeprefix("go")
+    origin, problem = _origin(installed, version, is_named=is_fetched)
     return Candidate(
-        path=installed.path, version=version, origin=origin, problem=problem, installed=installed
+        path=installed.path,
+        version=version,
+        origin=origin,
+        problem=problem,
+        is_fetched=is_fetched,
+        installed=installed,
     )
 
 
@@ -123,12 +150,15 @@ def _selected(installed: Installed, oldest: str) -> str:
         name, mode = "local", name
     version = installed.version if name in {"local", ""} else name.removeprefix("go")
     if mode and golang.version_numbers(oldest) > golang.version_numbers(version):
-        return oldest if oldest.count(".") > 1 else f"{oldest}.0"
+        return oldest
     return version
 
 
-def _origin(installed: Installed, version: str) -> tuple[str, str]:
-    """Return where a toolchain comes from, and the problem if it cannot come."""
+def _origin(installed: Installed, version: str, *, is_named: bool) -> tuple[str, str]:
+    """Return where a toolchain comes from, and the problem if it cannot come.
+
+    It ``is_named`` by a GOTOOLCHAIN of ours, instead of the user's.
+    """
     if version == installed.version:
         return "", ""
     fetched = installed.module_cache / "golang.org"
@@ -136,7 +166,13 @@ def _origin(installed: Installed, version: str) -> tuple[str, str]:
         return f"go{version} is on PATH", ""
     if any(fetched.glob(f"toolchain@v0.0.1-go{version}.*")):
         return "it was fetched already", ""
-    if installed.toolchain.endswith("path"):
+    return _fetching(installed, version, is_named=is_named)
+
+
+def _fetching(installed: Installed, version: str, *, is_named: bool) -> tuple[str, str]:
+    if is_named and golang.version_numbers(installed.version) < _FETCHES_OTHERS:
+        return "", f"Go {installed.version} cannot fetch another one"
+    if installed.toolchain.endswith("path") and not is_named:
         return "", f"go{version} is not on PATH, and GOTOOLCHAIN={installed.toolchain}"
     if not installed.fetches:
         return "", f"Go {version} cannot be fetched: GOPROXY=off"
@@ -146,10 +182,9 @@ def _origin(installed: Installed, version: str) -> tuple[str, str]:
 def check_go(tools: Tools) -> Check:
     """Say which ``go`` would build, and what is wrong with the others."""
     seen = [_line(each) for each in tools.candidates] or [golang.no_candidates()]
-    wanted = f"{tools.oldest} or newer (at most {_dotted(build.NEWEST_GO)})"
     if tools.go is not None:
         return Check(name="go", state=State.OK, seen=tuple(seen))
-    do = [golang.GET_GO.format(wanted=wanted)]
+    do = [golang.GET_GO.format(wanted=f"{tools.versions.go} (or any from 1.21 on)")]
     if not tools.to_build:
         do.insert(0, "nothing has to be built, so this can wait;")
     state = State.PROBLEM if tools.to_build else State.WARNING
@@ -167,7 +202,7 @@ def check_delve(tools: Tools) -> Check:
     given = tools.given.get("dlv")
     if given is None:
         how = "to be built" if "dlv" in tools.to_build else "kept"
-        return _fit(build.DELVE_VERSION, how, tools)
+        return _fit(tools.versions.delve or releases.DELVE_VERSION, how, tools)
     if broken := _broken("dlv", given):
         seen, do = broken
         return Check(name="delve", state=State.PROBLEM, seen=(seen,), do=(do,))
@@ -175,20 +210,19 @@ def check_delve(tools: Tools) -> Check:
 
 
 def _fit(version: str, how: str, tools: Tools) -> Check:
-    debugs = versions.go_range(versions.numbers(version))
+    row = versions.debugs(versions.numbers(version))
     what = f"Delve {version or '(version not known)'}, {how}"
-    if debugs is None:
+    if row is None:
         do = ("which Go it debugs is not known here: see that it fits yourself",)
         return Check(name="delve", state=State.WARNING, seen=(what,), do=do)
-    oldest, newest = debugs
-    what = f"{what}; it debugs Go {_dotted(oldest)} to {_dotted(newest)}"
+    what = f"{what}; it debugs Go {_dotted(row.oldest)} to {_dotted(row.newest)}"
     if not tools.target_go:
         path = tools.given.get("kube-apiserver")
         unknown = "the Go of the kube-apiserver is not known"
         hint = (f"see that it fits: `go version {path}`" if path else "see to Go first",)
         return Check(name="delve", state=State.WARNING, seen=(what, unknown), do=hint)
     seen = (what, f"kube-apiserver: Go {tools.target_go}")
-    if oldest <= golang.version_numbers(tools.target_go)[:2] <= newest:
+    if row.oldest <= golang.version_numbers(tools.target_go)[:2] <= row.newest:
         return Check(name="delve", state=State.OK, seen=seen)
     do = ("leave out KDELVE_DLV to have one built that fits, or give another one",)
     return Check(name="delve", state=State.PROBLEM, seen=seen, do=do)
@@ -222,13 +256,13 @@ def check_kept(tools: Tools) -> Check:
         return Check(name=name, state=State.PROBLEM, seen=seen, do=do)
     lines = [_state_of(each, tools) for each in _NAMES if each != "dlv"]
     if not tools.to_build:
-        return Check(name=name, state=State.OK, seen=(build.DEFAULT_KUBERNETES, *lines))
+        return Check(name=name, state=State.OK, seen=(tools.versions.kubernetes, *lines))
     costs = (
         "run `kdelve build`, or the first test builds: from nothing it takes about 6 minutes on "
         "2 cores, and 5 GB of disk"
     )
     return Check(
-        name=name, state=State.WARNING, seen=(build.DEFAULT_KUBERNETES, *lines), do=(costs,)
+        name=name, state=State.WARNING, seen=(tools.versions.kubernetes, *lines), do=(costs,)
     )
 
 
