@@ -127,10 +127,10 @@ class ControlPlane(Environment):
         config = self.directory / "controller-manager.kubeconfig"
         kubeconfig.write(config, url=self.url, ca=files.ca, user=admin)
         controllers = (
-            "serviceaccount-token-controller",
-            "root-ca-certificate-publisher-controller",
-            "serviceaccount-controller",
-            "clusterrole-aggregation-controller",
+            "serviceaccount-token",
+            "root-ca-cert-publisher",
+            "serviceaccount",
+            "clusterrole-aggregation",
         )
         argv = [
             str(self._plan.binaries.kube_controller_manager),

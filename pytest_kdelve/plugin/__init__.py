@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.errors import KdelveError, UsageError
-from pytest_kdelve.plugin import junit, markers, options, pausing, tracebacks, workers
+from pytest_kdelve.plugin import (
+    junit,
+    markers,
+    options,
+    pausing,
+    selecting,
+    tracebacks,
+    workers,
+)
 from pytest_kdelve.plugin.comparing import compare_for
 from pytest_kdelve.plugin.fixtures import (
     _kdelve_debugged,
@@ -35,6 +43,7 @@ from pytest_kdelve.plugin.header import (
     pytest_terminal_summary,
     pytest_testnodedown,
 )
+from pytest_kdelve.plugin.selecting import pytest_runtest_setup
 from pytest_kdelve.plugin.state import (
     EXPECTATIONS,
     EXPECTING,
@@ -67,6 +76,7 @@ __all__ = [
     "kube_client",
     "namespace",
     "pytest_report_header",
+    "pytest_runtest_setup",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
     "pytest_testnodedown",
@@ -82,7 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers and check the options."""
     config.stash[HOOKS] = hooks = pausing.Hooks()
     config.pluginmanager.register(hooks, "kdelve-pausing")
-    for declaration in markers.DECLARATIONS:
+    for declaration in (*markers.DECLARATIONS, selecting.DECLARATION):
         config.addinivalue_line("markers", declaration)
     try:
         settings = options.read(config)

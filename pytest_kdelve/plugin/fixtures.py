@@ -12,7 +12,7 @@ import pytest
 from pytest_kdelve.controlplane.reaping import reap
 from pytest_kdelve.errors import DelveConnectionError, KdelveError, TargetExitedError
 from pytest_kdelve.hits.requests import RequestLog
-from pytest_kdelve.plugin import header, http, markers, modes, signals
+from pytest_kdelve.plugin import header, http, markers, modes, selecting, signals
 from pytest_kdelve.plugin.debugged import Debugged
 from pytest_kdelve.plugin.expecting import Expecting
 from pytest_kdelve.plugin.handle import Kdelve
@@ -234,6 +234,12 @@ def _kdelve_expectations(request: pytest.FixtureRequest) -> Iterator[None]:
     with _readable_errors():
         # Somebody's hook may have added markers after collection.
         expectations += [e for e in markers.expectations(node) if e not in expectations]
+        selections = list(selecting.selections(node))
+    if selections and selecting.known_version(request.config) is None:
+        version = request.getfixturevalue("_kdelve_debugged").version
+        for selection in selections:
+            if refusal := selection.refusal(version):
+                raise pytest.skip.Exception(refusal)
     if not expectations:
         yield
         return

@@ -13,6 +13,7 @@ from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.errors import LocationError, UsageError
 from pytest_kdelve.hits.expectations import By, During, Expectation, check_by, check_text
 from pytest_kdelve.hits.order import OrderExpectation
+from pytest_kdelve.plugin.selecting import selections
 from pytest_kdelve.steps import Step
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def problems(nodes: Iterable[pytest.Item | pytest.Collector]) -> Iterator[str]:
             continue
         try:
             expectations(node)
+            list(selections(node))
         except UsageError as error:
             if str(error) not in known:
                 known.add(str(error))
