@@ -149,7 +149,7 @@ def _built(name: str, folder: Path, *, flags: Sequence[str] = ()) -> tuple[Path,
     if not candidates:
         raise BuildError(golang.no_candidates())
     go = golang.inspect(candidates[0], module)
-    golang.build(go, module=module, package=".", flags=flags, out=out, tick=lambda: None)
+    golang.build(go, work=module, package=".", flags=flags, out=out, tick=lambda: None)
     return out, go.version
 
 

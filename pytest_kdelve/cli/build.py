@@ -21,7 +21,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "build",
         help="build and keep the binaries of a control plane, and show where they are",
         description="Build Delve, etcd, kube-apiserver and kube-controller-manager from their Go "
-        "modules, and keep them. What is kept already is not built again.",
+        "modules, and keep them. What is kept already is not built again, unless it is of a "
+        "checkout that was edited since.",
     )
     versions.add(parser)
     parser.add_argument("--json", action="store_true", help="print a JSON object")
@@ -29,8 +30,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    chosen, checkout = versions.read(options)
     binaries = build.ensure(
-        versions.read(options), cache=build.cache_folder(), progress=for_stream(sys.stderr)
+        chosen, cache=build.cache_folder(), progress=for_stream(sys.stderr), checkout=checkout
     )
     rows = [build.record(path) | {"path": str(path)} for path in asdict(binaries).values()]
     sys.stdout.write((_as_json(rows) if options.json else _as_lines(rows)) + "\n")
@@ -42,4 +44,10 @@ def _as_json(rows: list[dict[str, Any]]) -> str:
 
 
 def _as_lines(rows: list[dict[str, Any]]) -> str:
-    return "\n".join(f"{row['name']:<24} {row['version']:<8} {row['path']}" for row in rows)
+    return "\n".join(f"{row['name']:<24} {_version(row):<8} {row['path']}" for row in rows)
+
+
+def _version(row: dict[str, Any]) -> str:
+    checkout = row.get("checkout")
+    version: str = checkout["git_version"].removeprefix("v") if checkout else row["version"]
+    return version

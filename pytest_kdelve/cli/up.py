@@ -52,8 +52,10 @@ def _run(options: argparse.Namespace) -> int:
     given = {
         binary: str(Path(path).expanduser().absolute()) for binary, path in paths.items() if path
     }
+    chosen, checkout = versions.read(options, given=given)
     wanted = Wanted.of(
-        versions.read(options, given=given),
+        chosen,
+        checkout=checkout,
         listen=str(Address.parse(options.listen)) if options.listen else "",
         given=given,
         apiserver_args=tuple(options.apiserver_arg),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.controlplane import releases
+from pytest_kdelve.controlplane import checkout, releases
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
+    from pytest_kdelve.controlplane.checkout import Checkout
     from pytest_kdelve.controlplane.releases import Versions
 
 
@@ -18,8 +20,15 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubernetes",
         metavar="VERSION",
-        default=releases.DEFAULT_KUBERNETES,
-        help="which Kubernetes, from 1.24.0 on (default: %(default)s)",
+        default="",
+        help=f"which Kubernetes, from 1.24.0 on (default: {releases.DEFAULT_KUBERNETES})",
+    )
+    parser.add_argument(
+        "--source",
+        metavar="DIR",
+        type=Path,
+        help="build from this checkout of kubernetes, edited or not; --kubernetes is for one "
+        "whose version is not known",
     )
     parser.add_argument(
         "--go",
@@ -32,6 +41,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read(options: argparse.Namespace, *, given: Collection[str] = ()) -> Versions:
-    """Return what ``releases.choose`` makes of the options."""
-    return releases.choose(options.kubernetes, go=options.go, delve=options.delve, given=given)
+def read(
+    options: argparse.Namespace, *, given: Collection[str] = ()
+) -> tuple[Versions, Checkout | None]:
+    """Return what ``releases.choose`` makes of the options, and the checkout."""
+    source: Path | None = options.source
+    found = checkout.read(source, version=options.kubernetes) if source else None
+    asked = releases.Asked(options.kubernetes, options.go, options.delve)
+    default = found.version if found else releases.DEFAULT_KUBERNETES
+    return asked.choose(default=default, given=given), found

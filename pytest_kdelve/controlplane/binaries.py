@@ -10,6 +10,7 @@ from pytest_kdelve.controlplane import releases
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pytest_kdelve.controlplane.checkout import Checkout
     from pytest_kdelve.controlplane.releases import Versions
 
 KUBERNETES_MODULE = "k8s.io/kubernetes"
@@ -25,13 +26,22 @@ _UNPACKED_DWARF = "-compressdwarf=false"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How one binary is built. ``version`` has no leading "v"; ``flags`` are those of go build."""
+    """How one binary is built. ``version`` has no leading "v"; ``flags`` are those of go build.
+
+    It is built from the ``checkout`` where there is one, else from its module.
+    """
 
     name: str
     version: str
     module: str
     package: str
     flags: tuple[str, ...]
+    checkout: Checkout | None = None
+
+    @property
+    def label(self) -> str:
+        """Its version, or that it is of a checkout."""
+        return "checkout" if self.checkout else self.version
 
     @property
     def is_of_kubernetes(self) -> bool:
@@ -39,11 +49,13 @@ class Recipe:
         return self.module == KUBERNETES_MODULE
 
 
-def recipes(versions: Versions) -> tuple[Recipe, ...]:
+def recipes(versions: Versions, checkout: Checkout | None = None) -> tuple[Recipe, ...]:
     """Return the four binaries' recipes, the one that takes longest first."""
+    # It only fills a Secret, so it need not be built again after each edit.
+    of_manager = checkout.without_state() if checkout else None
     return (
-        _of_kubernetes("kube-apiserver", versions.kubernetes),
-        _of_kubernetes("kube-controller-manager", versions.kubernetes),
+        _of_kubernetes("kube-apiserver", versions.kubernetes, checkout),
+        _of_kubernetes("kube-controller-manager", versions.kubernetes, of_manager),
         Recipe(
             name="etcd",
             version=versions.etcd,
@@ -61,10 +73,11 @@ def recipes(versions: Versions) -> tuple[Recipe, ...]:
     )
 
 
-def _of_kubernetes(name: str, version: str) -> Recipe:
+def _of_kubernetes(name: str, version: str, checkout: Checkout | None) -> Recipe:
     """Both binaries take the same flags, so that the second one reuses what was compiled."""
     major, minor, _patch = version.split(".")
-    variables = {"gitVersion": f"v{version}", "gitMajor": major, "gitMinor": minor}
+    git_version = checkout.git_version if checkout else f"v{version}"
+    variables = {"gitVersion": git_version, "gitMajor": major, "gitMinor": minor}
     linked = " ".join(
         f"-X k8s.io/component-base/version.{key}={value}" for key, value in variables.items()
     )
@@ -74,6 +87,7 @@ def _of_kubernetes(name: str, version: str) -> Recipe:
         module=KUBERNETES_MODULE,
         package=f"{KUBERNETES_MODULE}/cmd/{name}",
         flags=("-buildvcs=false", _DEBUGGABLE, f"-ldflags={_UNPACKED_DWARF} {linked}"),
+        checkout=checkout,
     )
 
 

@@ -4,6 +4,7 @@ Everything lies in one cache folder::
 
     bin/NAME-VERSION-KEY/NAME            a binary; KEY is a hash of build.json
     bin/NAME-VERSION-KEY/build.json      what it was made from
+    bin/NAME-checkout-KEY/               the same of a checkout; KEY is a hash of its folder
     bin/.partial-NAME-VERSION-KEY/       a build that is going on, or was killed
     locks/                               one lock file for each of them
     modules/kubernetes-VERSION/go.mod    what Kubernetes is built with
@@ -18,17 +19,15 @@ import os
 import platform
 import shutil
 import sys
-import time
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import platformdirs
-from filelock import FileLock
 
-from pytest_kdelve.controlplane import golang, locks, releases
+from pytest_kdelve.controlplane import golang, releases
 from pytest_kdelve.controlplane.binaries import (
     KUBERNETES_MODULE,
     go_line,
@@ -37,20 +36,18 @@ from pytest_kdelve.controlplane.binaries import (
     kubernetes_go_mod,
     recipes,
 )
-from pytest_kdelve.controlplane.progress import duration
+from pytest_kdelve.controlplane.making import make_once
 from pytest_kdelve.errors import BinaryError, BuildError
-from pytest_kdelve.process import poll
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_kdelve.controlplane.binaries import Recipe
+    from pytest_kdelve.controlplane.checkout import Checkout
     from pytest_kdelve.controlplane.golang import Go
     from pytest_kdelve.controlplane.progress import Progress
     from pytest_kdelve.controlplane.releases import Versions
 
-#: Longer than the build that another process is at may take.
-_LOCK_TIMEOUT = 2 * golang.BUILD_TIMEOUT
 _RECORD = "build.json"
 #: A folder without a go.mod.
 _ROOT = Path("/")
@@ -118,17 +115,20 @@ def ensure(
     cache: Path,
     progress: Progress,
     given: Mapping[str, Path] = MappingProxyType({}),
+    checkout: Checkout | None = None,
 ) -> Binaries:
     """Return the binaries of these versions, after building what is not in ``cache``.
 
-    ``given`` has paths by name ("dlv", "etcd", "kube-apiserver", "kube-controller-manager");
-    those are taken as they are. Where no Go that fits can be had, what one built earlier is taken.
+    Those of Kubernetes are built from the ``checkout``, if there is one, and built again where
+    what is kept of it is stale; of the controller-manager, edits do not count. ``given`` has paths
+    by name ("dlv", "etcd", "kube-apiserver", "kube-controller-manager"); those are taken as they
+    are. Where no Go that fits can be had, what one built earlier is taken.
 
     Raises ``BinaryError`` for a given path that is no executable file, and ``BuildError`` where Go
     is missing or fails.
     """
     names = (field.name.replace("_", "-") for field in fields(Binaries))
-    paths = _ensure(tuple(names), versions, cache, progress, given)
+    paths = _ensure(tuple(names), recipes(versions, checkout), versions, cache, progress, given)
     return Binaries(**{name.replace("-", "_"): path for name, path in paths.items()})
 
 
@@ -141,20 +141,19 @@ def ensure_delve(
 ) -> Path:
     """Return Delve alone; else as ``ensure``."""
     given = {name: path for name, path in given.items() if name == "dlv"}
-    return _ensure(("dlv",), versions, cache, progress, given)["dlv"]
+    return _ensure(("dlv",), recipes(versions), versions, cache, progress, given)["dlv"]
 
 
 def _ensure(
     names: Sequence[str],
+    known: Sequence[Recipe],
     versions: Versions,
     cache: Path,
     progress: Progress,
     given: Mapping[str, Path],
 ) -> dict[str, Path]:
     paths = {name: checked(name, path) for name, path in given.items()}
-    wanted = [
-        recipe for recipe in recipes(versions) if recipe.name in names and recipe.name not in paths
-    ]
+    wanted = [recipe for recipe in known if recipe.name in names and recipe.name not in paths]
     try:
         return paths | _obtain(wanted, versions, cache=cache.absolute(), progress=progress)
     except OSError as error:
@@ -224,7 +223,11 @@ def _workshops(
     workshops = []
     for recipe in recipes:
         wanted = go_of(recipe, versions)
-        if recipe.is_of_kubernetes:
+        if recipe.checkout:
+            folder = Path(recipe.checkout.folder)
+            oldest = go_line((folder / "go.mod").read_text(encoding="utf-8"))
+            text, go = "", find(wanted, folder, oldest=oldest)
+        elif recipe.is_of_kubernetes:
             file = cache / "modules" / f"kubernetes-{recipe.version}" / "go.mod"
             text = _kept_go_mod(file, recipe.version, cache=cache, progress=progress)
             go = find(wanted, file.parent, oldest=go_line(text))
@@ -244,13 +247,13 @@ def _kept_go_mod(file: Path, version: str, *, cache: Path, progress: Progress) -
 
     what = f"go.mod for Kubernetes {version}"
     lock = cache / "locks" / f"{file.parent.name}.lock"
-    _make_once(file, what, make, lock=lock, progress=progress)
+    make_once(what, make, is_made=file.exists, lock=lock, progress=progress)
     return file.read_text(encoding="utf-8")
 
 
 def _kept_of_any_go(recipe: Recipe, versions: Versions, cache: Path) -> list[Path]:
     """Return the kept binaries that were built like this one by a Go that fits, latest first."""
-    records = (cache / "bin").glob(f"{recipe.name}-{recipe.version}-*/{_RECORD}")
+    records = (cache / "bin").glob(f"{recipe.name}-{recipe.label}-*/{_RECORD}")
     found = (path.with_name(recipe.name) for path in records)
     binaries = [path for path in found if path.exists()]
     latest_first = sorted(binaries, key=lambda path: path.stat().st_mtime, reverse=True)
@@ -267,71 +270,34 @@ def _record(recipe: Recipe, go_version: str) -> dict[str, Any]:
     """Return all that decides what comes out of a build."""
     system = f"{sys.platform}/{platform.machine()}"
     made_from = asdict(recipe) | {"flags": list(recipe.flags)}
+    checkout = made_from.pop("checkout")
+    if checkout:
+        made_from["checkout"] = msgspec.json.decode(msgspec.json.encode(checkout))
     return made_from | {"go": go_version, "system": system}
 
 
 def _kept_or_built(recipe: Recipe, workshop: _Workshop) -> Path:
-    text = json.dumps(_record(recipe, workshop.go.version), sort_keys=True)
+    made_from = _record(recipe, workshop.go.version)
+    # Of a checkout, one build is kept: each edit would leave another one.
+    text = recipe.checkout.folder if recipe.checkout else json.dumps(made_from, sort_keys=True)
     key = hashlib.sha256(text.encode()).hexdigest()[:12]
-    title = f"{recipe.name}-{recipe.version}-{key}"
+    title = f"{recipe.name}-{recipe.label}-{key}"
     places = _Places(cache=workshop.cache, title=title, name=recipe.name)
-    _make_once(
-        places.binary,
-        _what(recipe),
+
+    def is_made() -> bool:
+        is_there = places.binary.exists()
+        return is_there and (not recipe.checkout or record(places.binary) == made_from)
+
+    make_once(
+        f"{recipe.name} of {recipe.checkout}"
+        if recipe.checkout
+        else f"{recipe.name} {recipe.version}",
         lambda: _build(recipe, workshop, places),
+        is_made=is_made,
         lock=places.lock,
         progress=workshop.progress,
     )
     return places.binary
-
-
-def _what(recipe: Recipe) -> str:
-    return f"{recipe.name} {recipe.version}"
-
-
-def _make_once(
-    result: Path, what: str, make: Callable[[], None], *, lock: Path, progress: Progress
-) -> None:
-    """Call ``make`` unless ``result`` is there; of several processes, one makes it."""
-    if result.exists():
-        return
-    with _reported(what, progress), _locked(lock, what, progress):
-        if not result.exists():
-            progress.started(what)
-            make()
-
-
-@contextmanager
-def _reported(what: str, progress: Progress) -> Iterator[None]:
-    began = time.monotonic()
-    try:
-        yield
-    except BaseException:
-        progress.failed(what, time.monotonic() - began)
-        raise
-    progress.finished(what, time.monotonic() - began)
-
-
-@contextmanager
-def _locked(file: Path, what: str, progress: Progress) -> Iterator[None]:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(file, timeout=0)
-
-    def acquired() -> bool:
-        progress.tick()
-        return locks.acquired(lock)
-
-    if not locks.acquired(lock):
-        progress.waiting(what)
-        if not poll(acquired, timeout=_LOCK_TIMEOUT):
-            raise BuildError(
-                f"another process did not finish {what} in {duration(_LOCK_TIMEOUT)}; it holds "
-                f"{file} (`lslocks` shows which it is). End it, then run `kdelve build`."
-            )
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:
@@ -339,10 +305,12 @@ def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:
     _clear(places)
     try:
         places.result.mkdir(parents=True)
-        (places.partial / "go.mod").write_text(workshop.go_mod, encoding="utf-8")
+        if not recipe.checkout:
+            (places.partial / "go.mod").write_text(workshop.go_mod, encoding="utf-8")
         golang.build(
             workshop.go,
-            module=places.partial,
+            work=places.partial,
+            checkout=Path(recipe.checkout.folder) if recipe.checkout else None,
             package=recipe.package,
             flags=recipe.flags,
             out=places.result / recipe.name,

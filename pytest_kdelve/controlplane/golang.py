@@ -229,32 +229,36 @@ def built_with(binary: Path) -> str:
 def build(
     go: Go,
     *,
-    module: Path,
+    work: Path,
+    checkout: Path | None = None,
     package: str,
     flags: Sequence[str],
     out: Path,
     tick: Callable[[], None],
 ) -> None:
-    """Build ``package`` as the file ``out``; ``module`` is a folder with a go.mod to itself.
+    """Build ``package`` as the file ``out``, in a ``checkout`` or by the go.mod in ``work``.
+
+    ``work`` is a folder for this build alone. A checkout is built as its own go.mod, go.work and
+    vendor folder have it, and is left as it is.
 
     ``tick`` is called several times a second. Raises ``BuildError`` if ``go`` fails or needs more
     than ``BUILD_TIMEOUT`` seconds. However it ends, no process of the build is left.
     """
     with Guardian() as guardian:
         guardian.entrust(running := KillMarked())
-        temporary = _temporary(module)
+        temporary = _temporary(work)
         temporary.mkdir()
         child = ChildProcess(
             "go",
             [str(go.path), "build", *flags, "-o", str(out), package],
-            log=module / "go.log",
-            cwd=module,
-            env={**_build_environment(go, temporary), **guardian.environment},
+            log=work / "go.log",
+            cwd=checkout or work,
+            env={**_build_environment(go, temporary, checkout), **guardian.environment},
         )
         try:
             _wait(child, package, tick)
         finally:
-            end_build(module)
+            end_build(work)
             child.stop()
             guardian.forget(running)
 
@@ -272,13 +276,13 @@ def _wait(child: ChildProcess, package: str, tick: Callable[[], None]) -> None:
         raise BuildError(f"{error}\n{remedy(str(error))}") from error
 
 
-def end_build(module: Path) -> None:
-    """Kill every process of the build that works in the folder ``module``.
+def end_build(work: Path) -> None:
+    """Kill every process of the build that works in the folder ``work``.
 
     Compilers that ``go`` starts at this moment, and those that a killed pytest left behind, are
     in no list of children, but all of them inherited GOTMPDIR.
     """
-    temporary = str(_temporary(module))
+    temporary = str(_temporary(work))
 
     def all_gone() -> bool:
         left = [process for process in psutil.process_iter() if _works_in(process, temporary)]
@@ -306,9 +310,9 @@ def remedy(output: str, *, otherwise: str = _SEE_ABOVE) -> str:
     return f"{next(known, otherwise)} {_TRY_AGAIN}"
 
 
-def _temporary(module: Path) -> Path:
+def _temporary(work: Path) -> Path:
     """Go's own temporary folder, by which the processes of a build are known, too."""
-    return module / "tmp"
+    return work / "tmp"
 
 
 def _works_in(process: psutil.Process, temporary: str) -> bool:
@@ -318,17 +322,19 @@ def _works_in(process: psutil.Process, temporary: str) -> bool:
         return False  # It has ended, or is somebody else's.
 
 
-def _build_environment(go: Go, temporary: Path) -> dict[str, str]:
+def _build_environment(go: Go, temporary: Path, checkout: Path | None) -> dict[str, str]:
     """Return an environment in which only versions and our flags decide what is built.
 
     GOFLAGS is never empty, because an empty one would give way to that of ``go env -w``.
     """
+    workspace = checkout / "go.work" if checkout else None
     return {
         **_environment(),
         **go.environment,
         "CGO_ENABLED": "0",
-        "GOFLAGS": " ".join(["-mod=mod", *go.flags]),
+        "GOFLAGS": " ".join(["-buildvcs=false" if checkout else "-mod=mod", *go.flags]),
         "GOTMPDIR": str(temporary),
+        "GOWORK": str(workspace) if workspace and workspace.exists() else "off",
     }
 
 

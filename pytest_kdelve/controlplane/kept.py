@@ -23,6 +23,7 @@ from pytest_kdelve.controlplane import (
     releases,
 )
 from pytest_kdelve.controlplane.access import Access
+from pytest_kdelve.controlplane.checkout import Checkout
 from pytest_kdelve.controlplane.credentials import Credentials
 from pytest_kdelve.controlplane.environment import RunningBefore
 from pytest_kdelve.controlplane.journal import JournalFile, Owner, runs_folder, state_folder
@@ -50,7 +51,8 @@ MAIN_SOURCE = "/cmd/kube-apiserver/apiserver.go$"
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What an environment is asked to be; ``given`` maps a binary's name to its path.
 
-    ``listen`` is empty for a free port. The versions are as in ``Versions``.
+    ``listen`` is empty for a free port. The versions are as in ``Versions``. Kubernetes is built
+    from the ``checkout``, if there is one.
     """
 
     kubernetes: str
@@ -62,6 +64,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     apiserver_args: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     cluster_role: str = "cluster-admin"
+    checkout: Checkout | None = None
 
     @classmethod
     def of(cls, versions: Versions, **others: Any) -> Self:
@@ -145,6 +148,13 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
             ]
         )
 
+    def staleness(self, wanted: Wanted) -> str:
+        """Return in words what was edited in its checkout since; empty where nothing was."""
+        ours, now = self.wanted.checkout, wanted.checkout
+        if ours is None or now is None or ours.folder != now.folder or ours == now:
+            return ""
+        return f"it is stale: built from {ours}, which is now {now}"
+
     def problem(self) -> str:
         """Return in words why it is of no use any more; empty where it is."""
         executables = {name: _executable(each) for name, each in self.processes.items()}
@@ -223,13 +233,21 @@ def new(wanted: Wanted, *, cache: Path, progress: Progress) -> ControlPlane:
         versions = for_binary(given["kube-apiserver"], versions)
     return ControlPlane(
         Plan(
-            binaries=build.ensure(versions, cache=cache, progress=progress, given=given),
+            binaries=build.ensure(
+                versions, cache=cache, progress=progress, given=given, checkout=wanted.checkout
+            ),
             locks=cache / "ports",
             listen=Address.parse(wanted.listen) if wanted.listen else Address(),
             extra_args=wanted.apiserver_args,
             environment=wanted.environment,
+            notes=notes_on(wanted.checkout),
         )
     )
+
+
+def notes_on(checkout: Checkout | None) -> tuple[str, ...]:
+    """Return what is to be said of a checkout in reports."""
+    return (f"Kubernetes was built from {checkout}",) if checkout else ()
 
 
 def for_binary(kube_apiserver: Path, versions: Versions) -> Versions:
@@ -320,6 +338,7 @@ class Reused(RunningBefore):
     def __init__(self, kept: Kept) -> None:
         super().__init__()
         self._kept = kept
+        self.notes = notes_on(kept.wanted.checkout)
 
     def _start(self) -> None:
         kept = self._kept
@@ -366,4 +385,6 @@ def _folder() -> Path:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Checkout):
+        return str(value)
     return str(value) if isinstance(value, str) and value else json.dumps(value, default=list)

@@ -87,6 +87,19 @@ class Versions:
         return _between(self.go, _ETCD_GO, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody names of versions, as text; empty is for us to choose."""
+
+    kubernetes: str = ""
+    go: str = ""
+    delve: str = ""
+
+    def choose(self, *, default: str = DEFAULT_KUBERNETES, given: Collection[str] = ()) -> Versions:
+        """Return what ``choose`` makes of them; ``default`` is a version of Kubernetes."""
+        return choose(self.kubernetes or default, go=self.go, delve=self.delve, given=given)
+
+
 def choose(
     kubernetes: str = DEFAULT_KUBERNETES,
     *,

@@ -33,6 +33,7 @@ class Plan:
     listen: Address = field(default_factory=Address)
     extra_args: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class ControlPlane(Environment):
@@ -44,6 +45,7 @@ class ControlPlane(Environment):
         super().__init__()
         self._plan = plan
         self.dlv = plan.binaries.dlv
+        self.notes = plan.notes
         self._certificates: certificates.Certificates
         self._server: Server
 

@@ -112,6 +112,8 @@ def _kubernetes(settings: Settings, go: Sequence[str]) -> str:
     given = settings.given.get("kube-apiserver")
     if given:
         return f"Kubernetes of {given} (Go not known yet)"
+    if settings.source:
+        return f"Kubernetes of the checkout {settings.source}"
     # Which of several is taken depends on the Go that is asked once something runs.
     wanted = f"not built yet, to be built with Go {settings.versions.go}"
     state = f"kept, built with Go {' or '.join(go)}" if go else wanted

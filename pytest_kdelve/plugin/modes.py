@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import build, kept, running
+from pytest_kdelve.controlplane import build, checkout, kept, running
 from pytest_kdelve.controlplane.access import find_kubeconfig
 from pytest_kdelve.controlplane.existing import Attached, Connected
 from pytest_kdelve.controlplane.progress import Progress, for_stream
@@ -32,8 +32,13 @@ def wanted(
 ) -> kept.Wanted:
     """Return what a kube-apiserver that is started here is to be, besides what the options say."""
     settings = workers.own(config, config.stash[SETTINGS])
+    versions, found = settings.versions, None
+    if settings.source:
+        found = checkout.read(settings.source, version=settings.asked.kubernetes)
+        versions = settings.asked.choose(default=found.version, given=settings.given)
     return kept.Wanted.of(
-        settings.versions,
+        versions,
+        checkout=found,
         listen=str(settings.listen) if settings.listen.port else "",
         given={binary: str(path) for binary, path in settings.given.items()},
         apiserver_args=(*args, *settings.apiserver_args),
@@ -82,7 +87,7 @@ def _usable(config: pytest.Config, wanted: kept.Wanted) -> kept.Kept | None:
     found = kept.find(_name(config))
     if found is None:
         return None
-    if problem := found.problem():
+    if problem := found.problem() or found.staleness(wanted):
         text = f"the environment that was kept is of no use any more, and is replaced: {problem}"
         warnings.warn(pytest.PytestWarning(text), stacklevel=1)
         kept.down(found)

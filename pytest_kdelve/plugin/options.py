@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_kdelve.controlplane import releases
+from pytest_kdelve.controlplane.releases import Asked
 from pytest_kdelve.delve import Address
 from pytest_kdelve.errors import UsageError
 
@@ -30,6 +31,7 @@ _HELP = {
     "listen": "where dlv listens; :PORT is loopback (default: a free port of loopback)",
     "kubernetes": "which Kubernetes to build and run, from 1.24.0 on (default: "
     f"{releases.DEFAULT_KUBERNETES})",
+    "source": "build Kubernetes from this checkout, edited or not",
     "go": "the Go to build it with, 1.26 or 1.26.8 (default: the one it was released with)",
     "delve": "which Delve to build (default: one that fits the Go of the kube-apiserver)",
     "apiserver": "use this kube-apiserver, built with -gcflags 'all=-N -l' and not stripped",
@@ -42,7 +44,7 @@ _HELP = {
     "keep": "what stays at the end, for an IDE: never (default), on-failure, or always",
     "timeout": f"how long a hit is waited for once a test is over (default: {_DEFAULT_TIMEOUT})",
 }
-_OF_OURS = ("apiserver", "etcd", "apiserver-arg", "keep", "reuse", "kubernetes", "go")
+_OF_OURS = ("apiserver", "etcd", "apiserver-arg", "keep", "reuse", "kubernetes", "source", "go")
 #: What a way to an apiserver leaves no room for.
 _UNUSED = {
     "takeover": _OF_OURS,
@@ -52,6 +54,7 @@ _UNUSED = {
 _METAVARS = {
     "listen": "HOST:PORT",
     "kubernetes": "VERSION",
+    "source": "DIR",
     "go": "VERSION",
     "delve": "VERSION",
     "apiserver": "PATH",
@@ -69,12 +72,15 @@ _METAVARS = {
 class Settings:
     """What the user asked for; ``given`` maps a binary's name to its path, ``timeout`` is in s.
 
+    ``versions`` were chosen for what was ``asked``; not yet so for a checkout, the ``source``.
     ``takeover`` and ``attach`` are process ids; the former is 0 where it is to be found.
     ``kubeconfig`` is as in KUBECONFIG, and empty where it is to be found.
     """
 
     listen: Address
     versions: Versions
+    asked: Asked
+    source: Path | None
     given: Mapping[str, Path]
     apiserver_args: tuple[str, ...]
     timeout: float
@@ -120,10 +126,14 @@ def add(parser: pytest.Parser) -> None:
 def read(config: pytest.Config) -> Settings:
     """Return the checked settings; raises ``UsageError`` with the option's name."""
     given = {binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))}
-    is_existing = any(_value(config, way) for way in _UNUSED)
+    source = _source(config)
+    is_unknown = source or any(_value(config, way) for way in _UNUSED)
+    asked = Asked(*(_value(config, name) for name in Asked.__match_args__))
     settings = Settings(
         listen=_address(config, "listen") or Address(),
-        versions=_versions(config, {*given, *(["kube-apiserver"] if is_existing else [])}),
+        versions=_versions(asked, {*given, *(["kube-apiserver"] if is_unknown else [])}),
+        asked=asked,
+        source=source,
         given=given,
         apiserver_args=tuple(
             config.getoption("kdelve_apiserver_arg") or config.getini("kdelve_apiserver_arg")
@@ -151,6 +161,8 @@ def _check_together(config: pytest.Config, settings: Settings) -> None:
                 raise UsageError(
                     f"--kdelve-{name} means nothing with --kdelve-{way}: that runs already"
                 )
+    if config.getoption("kdelve_source") and config.getoption("kdelve_apiserver"):
+        raise UsageError("--kdelve-source and --kdelve-apiserver: give one of them")
     if not ways and config.getoption("kdelve_kubeconfig"):
         raise UsageError(
             "--kdelve-kubeconfig is for an apiserver that was not started here: give "
@@ -213,18 +225,28 @@ def _kubeconfig(config: pytest.Config) -> str:
     return ""
 
 
-def _versions(config: pytest.Config, given: Collection[str]) -> Versions:
-    texts = {name: _value(config, name) for name in ("kubernetes", "go", "delve")}
+def _versions(asked: Asked, given: Collection[str]) -> Versions:
     try:
-        return releases.choose(
-            texts["kubernetes"] or releases.DEFAULT_KUBERNETES,
-            go=texts["go"],
-            delve=texts["delve"],
-            given=given,
-        )
+        return asked.choose(given=given)
     except UsageError as error:
-        named = [f"--kdelve-{name}" for name, text in texts.items() if text]
+        named = [f"--kdelve-{name}" for name, text in asdict(asked).items() if text]
         raise UsageError(f"{' and '.join(named)}: {error}") from error
+
+
+def _source(config: pytest.Config) -> Path | None:
+    """Return a folder; one of the ini file starts from its folder."""
+    if text := config.getoption("kdelve_source"):
+        return _folder(config.invocation_params.dir / Path(text).expanduser())
+    if text := config.getini("kdelve_source"):
+        return _folder(_ini_folder(config) / Path(text).expanduser())
+    return None
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        problem = "is no folder" if path.exists() else "does not exist"
+        raise UsageError(f"--kdelve-source: {path} {problem}")
+    return path
 
 
 def _path(config: pytest.Config, name: str) -> Path | None:

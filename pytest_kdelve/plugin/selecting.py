@@ -59,8 +59,9 @@ def selections(node: pytest.Item) -> Iterator[Selection]:
 def known_version(config: pytest.Config) -> str | None:
     """Return the version that will be debugged, None where only what runs can tell it."""
     settings = config.stash[SETTINGS]
-    is_built = settings.mode in {"started", "reuse"} and "kube-apiserver" not in settings.given
-    return settings.versions.kubernetes if is_built else None
+    is_started = settings.mode in {"started", "reuse"}
+    is_unknown = settings.source or "kube-apiserver" in settings.given
+    return settings.versions.kubernetes if is_started and not is_unknown else None
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -32,7 +32,7 @@ def kubectl(kube_apiserver: Path) -> Path:
         shutil.copy(modules, folder)
         golang.build(
             golang.inspect(golang.candidates()[0], folder),
-            module=folder,
+            work=folder,
             package=f"{KUBERNETES_MODULE}/cmd/kubectl",
             flags=made_from["flags"],
             out=folder / "kubectl",

@@ -107,6 +107,23 @@ def test_given_binaries(pytester: pytest.Pytester, tmp_path: Path) -> None:
     )
 
 
+def test_a_checkout(pytester: pytest.Pytester) -> None:
+    folder = pytester.mkdir("kubernetes")
+    assert header(pytester, "--kdelve-source=kubernetes") == (
+        f"kdelve: Kubernetes of the checkout {folder}, a Delve that fits its Go, mode started, "
+        "dlv at a free port of 127.0.0.1"
+    )
+
+
+def test_another_go(pytester: pytest.Pytester, cache: Path) -> None:
+    keep(cache, "1.37.2", "1.26.8")
+    keep(cache, "1.24.0", "1.18.2")
+    line = header(pytester, "--kdelve-go=1.27")
+    assert "Kubernetes 1.37.2 (not built yet, to be built with Go 1.27), Delve 1.27.2 (k" in line
+    line = header(pytester, "--kdelve-kubernetes=1.24.0")
+    assert "Kubernetes 1.24.0 (kept, built with Go 1.18.2), Delve 1.9.1 (kept)" in line
+
+
 def test_what_runs_already(pytester: pytest.Pytester) -> None:
     attach = header(pytester, "--kdelve-attach=7")
     assert attach == (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_kdelve.controlplane import releases
 from pytest_kdelve.controlplane.releases import DEFAULT_KUBERNETES
 from pytest_kdelve.delve import Address
 from pytest_kdelve.plugin.state import SETTINGS
@@ -121,6 +122,40 @@ def test_a_path_is_relative_to_where_it_is_written(
     assert given["dlv"].samefile(dlv)
 
 
+def test_versions_that_do_not_fit_each_other_are_all_named(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    options = ("--kdelve-kubernetes=1.24.0", "--kdelve-go=1.18.2", "--kdelve-delve=1.27.2")
+    result = pytester.runpytest(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == (
+        "ERROR: --kdelve-kubernetes and --kdelve-go and --kdelve-delve: Delve 1.27.2 debugs "
+        "programs of Go 1.25 to 1.27, and Kubernetes 1.24.0 is to be built by Go 1.18.2; name no "
+        "Delve to have one that fits (1.9.1)"
+    )
+
+
+def test_versions_that_fit(pytester: pytest.Pytester) -> None:
+    old = settings(pytester, "--kdelve-kubernetes=1.24.0", "--kdelve-go=1.19")
+    assert old.versions == releases.choose("1.24.0", go="1.19")
+    assert settings(pytester, "--kdelve-delve=1.26.0").versions.delve == "1.26.0"
+
+
+def test_the_versions_of_a_checkout_are_not_chosen_yet(pytester: pytest.Pytester) -> None:
+    """So none can be wrong yet."""
+    pytester.mkdir("src")
+    found = settings(pytester, "--kdelve-source=src", "--kdelve-delve=1.9.1")
+    assert found.source == pytester.path / "src"
+    assert found.asked == releases.Asked(delve="1.9.1")
+
+
+def test_a_checkout_or_a_binary(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    executable(pytester.path, "kube-apiserver")
+    result = pytester.runpytest("--kdelve-source=.", "--kdelve-apiserver=kube-apiserver")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == ("ERROR: --kdelve-source and --kdelve-apiserver: give one of them")
+
+
 def test_a_path_in_the_home_folder(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -151,6 +186,27 @@ WRONG = {
     "timeout beyond the clock": ("timeout", "1e300", "'1e300' is no number of seconds"),
     "two numbers of a version": ("kubernetes", "1.37", f"'1.37' {NO_VERSION}"),
     "no version": ("kubernetes", "latest", f"'latest' {NO_VERSION}"),
+    "no Go": (
+        "go",
+        "newest",
+        "'newest' is no Go version; write 1.26 for any patch of it, or all three numbers",
+    ),
+    "a Go that is too old": (
+        *("go", "1.25"),
+        (
+            "Kubernetes 1.37.2 cannot be built by Go 1.25: it was released with Go 1.26; name that "
+            "or a newer one, or none"
+        ),
+    ),
+    "a Delve that does not fit": (
+        *("delve", "1.9.1"),
+        (
+            "Delve 1.9.1 debugs programs of Go 1.17 to 1.19, and Kubernetes 1.37.2 is to be built "
+            "by Go 1.26; name no Delve to have one that fits (1.27.2)"
+        ),
+    ),
+    "no source": ("source", "/nowhere/kubernetes", "/nowhere/kubernetes does not exist"),
+    "source is a file": ("source", "/etc/passwd", "/etc/passwd is no folder"),
     "no apiserver": ("apiserver", "/nowhere/k", "/nowhere/k does not exist"),
     "no dlv": ("dlv", "/nowhere/dlv", "/nowhere/dlv does not exist"),
     "no etcd": ("etcd", "/nowhere/etcd", "/nowhere/etcd does not exist"),

@@ -23,7 +23,11 @@ ENVIRONMENT = ("CGO_ENABLED", "GOFLAGS", "GOOS", "GOARCH", "GOWORK", "GO111MODUL
 
 
 def main(argv: list[str]) -> int:
-    note = {"argv": argv, "env": {name: os.environ.get(name) for name in ENVIRONMENT}}
+    note = {
+        "argv": argv,
+        "cwd": str(Path.cwd()),
+        "env": {name: os.environ.get(name) for name in ENVIRONMENT},
+    }
     with (FOLDER / "calls").open("a", encoding="utf-8") as calls:
         calls.write(json.dumps(note) + "\n")
     match argv:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from pytest_kdelve.controlplane import binaries, build, releases
+from pytest_kdelve.controlplane.checkout import Checkout
 from pytest_kdelve.errors import BinaryError, BuildError
 from pytest_kdelve.process import poll
 
@@ -302,7 +303,7 @@ def test_other_flags_build_anew(world: World) -> None:
     world.ensure()
     original = binaries.recipes
 
-    def with_another_flag(versions: Versions) -> list[binaries.Recipe]:
+    def with_another_flag(versions: Versions, _checkout: None) -> list[binaries.Recipe]:
         return [replace(recipe, flags=("-race",)) for recipe in original(versions)]
 
     world.monkeypatch.setattr(build, "recipes", with_another_flag)
@@ -452,6 +453,93 @@ def test_after_a_failure_only_the_rest_is_built(world: World) -> None:
     world.set(FAKE_GO_BUILD="succeed")
     world.ensure()
     assert world.built() == [*ALL_FOUR, "dlv", "dlv"]
+
+
+# A checkout
+
+
+def checkout(world: World, digest: str, *, edited: tuple[str, ...] = ()) -> Checkout:
+    folder = world.folder / "kubernetes"
+    folder.mkdir(exist_ok=True)
+    (folder / "go.mod").write_text("module k8s.io/kubernetes\n\ngo 1.26.0\n")
+    dirty = "-dirty" if edited else ""
+    return Checkout(
+        folder=str(folder),
+        version="1.37.2",
+        git_version=f"v1.37.2{dirty}",
+        commit="c" * 40,
+        edited=edited,
+        digest=digest,
+    )
+
+
+def of_checkout(world: World, found: Checkout) -> tuple[build.Binaries, Recorder]:
+    progress = Recorder()
+    built = build.ensure(releases.choose(), cache=world.cache, progress=progress, checkout=found)
+    return built, progress
+
+
+def test_a_checkout_is_built_as_it_is(world: World) -> None:
+    found = checkout(world, "one")
+    built, progress = of_checkout(world, found)
+    assert world.built() == ALL_FOUR
+    text = f"{found.folder} (v1.37.2, commit cccccccccccc, not edited)"
+    assert progress.events[:4] == [
+        ("started", f"kube-apiserver of {text}"),
+        ("finished", f"kube-apiserver of {text}"),
+        ("started", f"kube-controller-manager of {found.folder}"),
+        ("finished", f"kube-controller-manager of {found.folder}"),
+    ]
+    [apiserver, *_] = world.calls("build")
+    assert apiserver["cwd"] == found.folder
+    assert apiserver["env"]["GOFLAGS"] == "-buildvcs=false", "no -mod: vendor, if it has one"
+    assert apiserver["env"]["GOWORK"] == "off"
+    assert "gitVersion=v1.37.2 " in " ".join(apiserver["argv"])
+    assert [path.name for path in Path(found.folder).iterdir()] == ["go.mod"]
+    assert build.record(built.kube_apiserver)["checkout"]["digest"] == "one"
+    assert world.calls("list") == [], "no module of Kubernetes is asked for"
+
+
+def test_a_checkout_with_a_workspace(world: World) -> None:
+    found = checkout(world, "one")
+    workspace = Path(found.folder, "go.work")
+    workspace.touch()
+    world.set(GOWORK="/somewhere/go.work", GOFLAGS="-mod=mod -p=1")
+    of_checkout(world, found)
+    [apiserver, _, etcd, _] = world.calls("build")
+    assert apiserver["env"]["GOWORK"] == str(workspace)
+    assert apiserver["env"]["GOFLAGS"] == "-buildvcs=false -p=1"
+    assert etcd["env"]["GOWORK"] == "off"
+
+
+def test_a_stale_build_of_a_checkout_is_noticed(world: World) -> None:
+    first, _ = of_checkout(world, checkout(world, "one"))
+    again, progress = of_checkout(world, checkout(world, "one"))
+    assert (again, progress.events) == (first, [])
+    edited = checkout(world, "two", edited=("pkg/a.go",))
+    third, progress = of_checkout(world, edited)
+    name = f"kube-apiserver of {edited}"
+    assert progress.events == [("started", name), ("finished", name)], "the manager only helps"
+    assert third == first, "one build is kept of it"
+    record = build.record(third.kube_apiserver)
+    assert record["checkout"]["edited"] == ["pkg/a.go"]
+    assert "gitVersion=v1.37.2-dirty " in record["flags"][-1]
+
+
+def test_a_checkout_and_its_release_are_kept_beside_each_other(world: World) -> None:
+    released = world.ensure()
+    built, _ = of_checkout(world, checkout(world, "one"))
+    assert built.kube_apiserver != released.kube_apiserver
+    assert (built.dlv, built.etcd) == (released.dlv, released.etcd)
+    assert world.ensure() == released
+
+
+def test_a_checkout_needs_a_go_unless_it_is_kept(world: World) -> None:
+    first, _ = of_checkout(world, checkout(world, "one"))
+    world.set(PATH="")
+    assert of_checkout(world, checkout(world, "one"))[0] == first
+    with pytest.raises(BuildError, match="there is no `go`"):
+        of_checkout(world, checkout(world, "two"))
 
 
 # Several processes, interruptions

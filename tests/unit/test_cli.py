@@ -92,6 +92,47 @@ def test_a_bad_version_is_a_message_and_exit_code_2(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.startswith("kdelve: '1.37' is no Kubernetes version; write")
 
 
+@pytest.mark.parametrize("command", ["build", "up"])
+def test_versions_that_do_not_fit_are_refused_before_anything_is_built(
+    folder: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, "--kubernetes=1.24.0", "--delve=1.27.2"]) == 2
+    assert capsys.readouterr().err == (
+        "kdelve: Delve 1.27.2 debugs programs of Go 1.25 to 1.27, and Kubernetes 1.24.0 is to be "
+        "built by Go 1.18; name no Delve to have one that fits (1.9.1)\n"
+    )
+    assert not (folder / "calls").exists()
+    assert not (folder / "cache").exists()
+
+
+def test_build_with_another_go_and_delve(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FAKE_GO_FETCHES", "1")
+    assert main(["build", "--json", "--go=1.27.3", "--delve=1.27.0"]) == 0
+    binaries = json.loads(capsys.readouterr().out)
+    assert binaries["kube-apiserver"]["go"] == "1.27.3"
+    assert binaries["dlv"]["version"] == "1.27.0"
+
+
+def test_build_from_a_checkout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = folder / "kubernetes"
+    for name in ("cmd/kube-apiserver", "staging/src/k8s.io/apiserver"):
+        (source / name).mkdir(parents=True)
+        (source / name / "go.mod").touch()
+    (source / "go.mod").write_text("module k8s.io/kubernetes\n\ngo 1.26.0\n")
+    assert main(["build", "--source", str(source)]) == 2
+    assert "; name the version, too" in capsys.readouterr().err
+    assert main(["build", "--source", str(source), "--kubernetes=1.37.1"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[2].split()[:2] == ["kube-apiserver", "1.37.1"]
+    assert f"building kube-apiserver of {source} (v1.37.1, not in git)\n" in captured.err
+    assert main(["build", "--source", str(source), "--kubernetes=1.37.1"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["build", "--source", str(folder)]) == 2
+    assert f"{folder} is no checkout of kubernetes: it has no go.mod" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("argv", [[], ["bild"], ["build", "--jason"]])
 def test_wrong_arguments_are_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]

@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from pytest_kdelve.cli import main
 from pytest_kdelve.controlplane import kept, releases
+from pytest_kdelve.controlplane.checkout import Checkout
 from pytest_kdelve.controlplane.journal import JournalFile, Owner, RemoveFolder
 from pytest_kdelve.controlplane.kept import DEFAULT_NAME, Kept, Wanted
 from pytest_kdelve.controlplane.progress import for_stream
@@ -24,6 +25,21 @@ from pytest_kdelve.errors import ProcessError, UsageError
 from tests.unit.runs import RUN, ended_owner, write_journal
 
 PLAIN = Wanted.of(releases.choose())
+
+
+SOMETHING = Kept(
+    name="default",
+    run=RUN,
+    wanted=PLAIN,
+    processes={},
+    url="https://127.0.0.1:6443",
+    address="127.0.0.1:12345",
+    directory="/nowhere",
+    argv=("/bin/kube-apiserver", "--v=1"),
+    version="v1.37.2",
+    obtained="somehow",
+    main_source="/src/cmd/kube-apiserver/apiserver.go",
+)
 
 
 @dataclass
@@ -37,20 +53,9 @@ class Folder:
         assert owner
         directory = self.path / name
         directory.mkdir(parents=True, exist_ok=True)
-        plain = Kept(
-            name=name,
-            run=RUN,
-            wanted=PLAIN,
-            processes={"etcd": owner, "dlv": owner, "kube-apiserver": owner},
-            url="https://127.0.0.1:6443",
-            address="127.0.0.1:12345",
-            directory=str(directory),
-            argv=("/bin/kube-apiserver", "--v=1"),
-            version="v1.37.2",
-            obtained="somehow",
-            main_source="/src/cmd/kube-apiserver/apiserver.go",
-        )
-        found = msgspec.structs.replace(plain, **changes)
+        processes = {"etcd": owner, "dlv": owner, "kube-apiserver": owner}
+        own = {"name": name, "processes": processes, "directory": str(directory)}
+        found = msgspec.structs.replace(SOMETHING, **{**own, **changes})
         file = self.path / "environments" / f"{name}.json"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(msgspec.json.encode(found))
@@ -75,6 +80,28 @@ def test_what_is_wanted_otherwise_is_told_in_words() -> None:
     assert next(at_a_port.differences(there)) == "kubernetes: kept 1.36.4, wanted 1.37.2"
     assert "listen: kept 127.0.0.1:1, wanted 127.0.0.1:2" in list(at_a_port.differences(there))
     assert list(PLAIN.differences(PLAIN)) == []
+
+
+def test_an_environment_of_a_checkout_goes_stale() -> None:
+    def of(folder: str, digest: str) -> Wanted:
+        found = Checkout(
+            folder=folder, version="1.37.2", git_version="v1.37.2", commit="c" * 40, digest=digest
+        )
+        return msgspec.structs.replace(PLAIN, checkout=found)
+
+    def staleness(there: Wanted, wanted: Wanted) -> str:
+        return msgspec.structs.replace(SOMETHING, wanted=there).staleness(wanted)
+
+    assert staleness(of("/src", "a"), of("/src", "a")) == ""
+    text = "/src (v1.37.2, commit cccccccccccc, not edited)"
+    assert staleness(of("/src", "a"), of("/src", "b")) == (
+        f"it is stale: built from {text}, which is now {text}"
+    )
+    # Another one is not meant.
+    assert staleness(of("/src", "a"), of("/other", "b")) == ""
+    assert staleness(PLAIN, of("/src", "b")) == ""
+    assert staleness(of("/src", "a"), PLAIN) == ""
+    assert list(PLAIN.differences(of("/src", "a"))) == [f"checkout: kept {text}, wanted null"]
 
 
 def test_it_is_found_as_it_was_kept(folder: Folder) -> None:

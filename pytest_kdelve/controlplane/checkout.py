@@ -1,0 +1,175 @@
+"""A checkout of the kubernetes repository, edited or not, and the state that it is in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from pytest_kdelve.controlplane.releases import parse_kubernetes_version
+from pytest_kdelve.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MODULE = re.compile(r"^module k8s\.io/kubernetes$", re.MULTILINE)
+_NEEDED = ("go.mod", "cmd/kube-apiserver", "staging/src/k8s.io/apiserver/go.mod")
+#: Has the minor release from 1.31 on.
+_BASE = Path("staging/src/k8s.io/component-base/version/base.go")
+_MINOR = re.compile(r'DefaultKubeBinaryVersion\s*=\s*"(\d+\.\d+)"')
+#: Folders at the top of which nothing gets into a binary.
+_NOT_BUILT = frozenset({".git", "_artifacts", "_output", "CHANGELOG", "docs", "hack", "test"})
+#: In seconds; of a repository of this size, git's answers take one or two.
+_GIT_TIMEOUT = 60.0
+_MOST_NAMED = 5
+_COMMIT_LENGTH = 12
+
+
+class Checkout(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder with the source of Kubernetes, as it was when it was looked at.
+
+    ``version`` has three numbers, and ``git_version`` is what the binaries say of themselves, as
+    Kubernetes' own hack/lib/version.sh makes it. ``commit`` is empty where there is no git.
+    ``edited`` are the files that differ from it. ``digest`` changes with whatever is built.
+    """
+
+    folder: str
+    version: str
+    git_version: str
+    commit: str = ""
+    edited: tuple[str, ...] = ()
+    digest: str = ""
+
+    def without_state(self) -> Self:
+        """Return the same without what editing changes."""
+        return type(self)(folder=self.folder, version=self.version, git_version=f"v{self.version}")
+
+    def __str__(self) -> str:
+        """Return the folder and its state, in words."""
+        if not self.digest:
+            return self.folder
+        if not self.commit:
+            return f"{self.folder} ({self.git_version}, not in git)"
+        named = ", ".join(self.edited[:_MOST_NAMED])
+        more = f" and {rest} more" if (rest := len(self.edited) - _MOST_NAMED) > 0 else ""
+        edited = f"edited: {named}{more}" if self.edited else "not edited"
+        commit = self.commit[:_COMMIT_LENGTH]
+        return f"{self.folder} ({self.git_version}, commit {commit}, {edited})"
+
+
+def read(folder: Path, *, version: str = "") -> Checkout:
+    """Look at a checkout; ``version`` is for one whose version neither git nor its source tells.
+
+    Raises ``UsageError`` for a folder that is none.
+    """
+    folder = folder.resolve()
+    _check(folder)
+    digest = _digest(folder)  # First: what is edited from now on is noticed.
+    known = parse_kubernetes_version(version) if version else ""
+    if not _is_in_git(folder):
+        known = known or _version_of(folder, "")
+        return Checkout(folder=str(folder), version=known, git_version=f"v{known}", digest=digest)
+    commit = _git(folder, "rev-parse", "HEAD").strip()
+    edited = tuple(_edited(folder))
+    described = _git(folder, "describe", "--tags", "--match=v*", "--abbrev=14", may_fail=True)
+    known = known or _version_of(folder, described)
+    return Checkout(
+        folder=str(folder),
+        version=known,
+        git_version=_git_version(described.strip() or f"v{known}", dirty=bool(edited)),
+        commit=commit,
+        edited=edited,
+        digest=digest,
+    )
+
+
+def _check(folder: Path) -> None:
+    missing = [name for name in _NEEDED if not (folder / name).exists()]
+    if missing:
+        raise UsageError(f"{folder} is no checkout of kubernetes: it has no {missing[0]}")
+    if not _MODULE.search((folder / "go.mod").read_text(encoding="utf-8")):
+        raise UsageError(
+            f"{folder} is no checkout of kubernetes: its go.mod is of another module than "
+            "k8s.io/kubernetes"
+        )
+
+
+def _version_of(folder: Path, described: str) -> str:
+    if numbers := re.match(r"v(\d+\.\d+\.\d+)", described):
+        return numbers[1]
+    base = folder / _BASE
+    text = base.read_text(encoding="utf-8") if base.exists() else ""
+    if minor := _MINOR.search(text):
+        return f"{minor[1]}.0"
+    raise UsageError(
+        f"the version of {folder} is not known: no tag such as v1.30.0 can be reached from its "
+        "commit, and its source does not have it (it does from 1.31 on); name the version, too"
+    )
+
+
+def _git_version(described: str, *, dirty: bool) -> str:
+    """Return "v1.37.2-3+0123456789abcd-dirty" for what git describes as "v1.37.2-3-g0123…"."""
+    far = re.fullmatch(r"(.*)-(\d+)-g([0-9a-f]{14,})", described)
+    if far:
+        between = "." if "-" in far[1] else "-"
+        described = f"{far[1]}{between}{far[2]}+{far[3]}"
+    return f"{described}-dirty" if dirty else described
+
+
+def _edited(folder: Path) -> Iterator[str]:
+    answer = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
+    for entry in filter(None, answer.split("\0")):
+        yield entry[3:]
+
+
+def _is_in_git(folder: Path) -> bool:
+    """Whether it is the top of a git repository, and not within somebody else's."""
+    if not (folder / ".git").exists():
+        return False
+    return Path(_git(folder, "rev-parse", "--show-toplevel").strip()).resolve() == folder
+
+
+def _git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
+    argv = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
+    others = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            argv,
+            env=others,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GIT_TIMEOUT,
+            text=True,
+            errors="surrogateescape",
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise UsageError(f"git cannot tell the state of {folder}: {error}") from error
+    if done.returncode and not may_fail:
+        raise UsageError(f"git cannot tell the state of {folder}: {done.stderr.strip()}")
+    return "" if done.returncode else done.stdout
+
+
+def _digest(folder: Path) -> str:
+    """Return a hash of the names, sizes and times of all files that can get into a binary."""
+    found = hashlib.sha256()
+    for entry in sorted(_files(folder), key=lambda entry: entry.path):
+        status = entry.stat(follow_symlinks=False)
+        line = f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+        found.update(line.encode(errors="surrogateescape"))
+    return found.hexdigest()[:16]
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    pending = [entry for entry in os.scandir(folder) if entry.name not in _NOT_BUILT]
+    while pending:
+        entry = pending.pop()
+        if entry.is_dir(follow_symlinks=False):
+            pending.extend(os.scandir(entry))
+        elif not entry.name.endswith("_test.go"):
+            yield entry
