@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from pytest_kdelve.cli import main
+from pytest_kdelve.controlplane import releases
+from pytest_kdelve.delve.versions import GO
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -29,6 +31,18 @@ def test_the_jobs_are_yaml_and_their_commands_are_there() -> None:
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
+
+
+def test_the_tables_of_versions_are_those_of_the_code() -> None:
+    text = (DOCS / "versions.md").read_text(encoding="utf-8")
+    for release in releases.GO_OF_KUBERNETES:
+        chosen = releases.choose(f"{releases.dotted(release)}.0")
+        assert f"| {releases.dotted(release)} | {chosen.go} | {chosen.delve} |\n" in text
+    for row in GO:
+        delves = row.first if row.first == row.last else f"{row.first} to {row.last}"
+        debugs = f"{releases.dotted(row.oldest)} to {releases.dotted(row.newest)}"
+        assert f"| {delves} | {debugs} |\n" in text
+    assert text.count("\n| 1.") == len(releases.GO_OF_KUBERNETES) + len(GO)
 
 
 def test_links_between_the_documents_lead_somewhere() -> None:
