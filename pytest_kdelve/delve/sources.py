@@ -19,6 +19,7 @@ _MODULE_CACHE = "/pkg/mod/"
 #: What stands before the import path, for a module, a kubernetes checkout and a vendored package.
 _PREFIXES = (_MODULE_CACHE, "/staging/src/", "/vendor/")
 _ESCAPED = re.compile(r"!([a-z])")
+_DECLARATIONS = ("func ", "var ", "const ", "type ")
 _GO_VERSION = re.compile(r"\bgo\d\S*")
 
 
@@ -176,6 +177,25 @@ def excerpt(path: str, line: int, *, around: int = 2) -> list[str]:
         f"{'>' if number == line else ' '} {number:{width}} | {lines[number - 1].expandtabs(4)}"
         for number in numbers
     ]
+
+
+def declaration_around(path: str, line: int) -> tuple[int, tuple[str, ...]]:
+    """Return the declaration that a line is in, such as a function: its first line, its lines.
+
+    Of what gofmt writes, only the first and the last line of one are not indented. It is the line
+    alone where none is found, and has no lines where the file has no such line.
+    """
+    lines = source_lines(path)
+    if not 0 < line <= len(lines):
+        return line, ()
+    begins = [n for n, text in enumerate(lines, start=1) if text.startswith(_DECLARATIONS)]
+    first = max((n for n in begins if n <= line), default=line)
+    following = min((n for n in begins if n > line), default=len(lines) + 1)
+    ends = (
+        n for n in range(line, following) if lines[n - 1].startswith("}") or lines[n - 1] == ")"
+    )
+    last = next(ends, line)
+    return first, lines[first - 1 : last]
 
 
 def short_path(path: str) -> str:

@@ -69,12 +69,17 @@ class Struct(Mapping[str, object]):
         return type(self), (_type_of(self), _fields_of(self))
 
     def __repr__(self) -> str:
-        hidden = _HIDDEN.get(_type_of(self), ())
+        hidden = hidden_fields(self)
         fields = ", ".join(
             f"{field}: {_BLOT if field in hidden else repr(value)}"
             for field, value in _fields_of(self).items()
         )
         return f"{_type_of(self).rpartition('/')[2]}{{{fields}}}"
+
+
+def hidden_fields(struct: Struct) -> frozenset[str]:
+    """Return the fields whose values ``hide`` leaves out."""
+    return _HIDDEN.get(_type_of(struct), frozenset())
 
 
 def _fields_of(struct: Struct) -> Mapping[str, object]:

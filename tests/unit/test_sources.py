@@ -201,3 +201,69 @@ def test_the_targets_go_is_asked_for_only_where_the_standard_library_is_trimmed(
     assert known.find("k8s.io/api@v0.1.0/a.go") is None
     with pytest.raises(AssertionError):
         known.find("fmt/print.go")
+
+
+DECLARATIONS = """package a
+
+import "fmt"
+
+var limit = 5
+
+var handlers = map[string]func(){
+	"a": func() {
+		one()
+	},
+}
+
+const (
+	a = iota
+	b
+)
+
+type T struct {
+	A int
+}
+
+func (t T) Name() string { return "t" }
+
+// long is commented.
+func long(
+	a int,
+) error {
+	if a > 0 {
+		return nil
+	}
+
+	return fmt.Errorf("a")
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "last"),
+    [
+        (5, 5, 5),
+        (9, 7, 11),
+        (7, 7, 11),
+        (14, 13, 16),
+        (19, 18, 20),
+        (22, 22, 22),
+        (25, 25, 33),
+        (28, 25, 33),
+        (33, 25, 33),
+        (3, 3, 3),
+    ],
+)
+def test_the_declaration_around_a_line(tmp_path: Path, line: int, first: int, last: int) -> None:
+    file = tmp_path / "a.go"
+    file.write_text(DECLARATIONS)
+    lines = tuple(DECLARATIONS.splitlines()[first - 1 : last])
+    assert sources.declaration_around(str(file), line) == (first, lines)
+
+
+@pytest.mark.parametrize("line", [0, 34])
+def test_there_is_none_around_a_line_that_is_not_there(tmp_path: Path, line: int) -> None:
+    file = tmp_path / "a.go"
+    file.write_text(DECLARATIONS)
+    assert sources.declaration_around(str(file), line) == (line, ())
+    assert sources.declaration_around(str(tmp_path / "none.go"), line) == (line, ())
