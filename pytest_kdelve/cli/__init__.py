@@ -1,6 +1,7 @@
 """The command ``kdelve``.
 
-Exit codes: 0 done, 1 it failed, 2 it was asked for in a wrong way, 130 Ctrl-C, 143 SIGTERM.
+Exit codes: 0 done, 1 it failed, 2 it was asked for in a wrong way, 130 Ctrl-C, 143 SIGTERM. Those
+of ``compare`` are those of diff: 1 where something differs, and 2 where it failed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.cli import build, credentials, doctor, down, ide, status, up
+from pytest_kdelve.cli import build, compare, credentials, doctor, down, ide, status, up
 from pytest_kdelve.errors import KdelveError, UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _FAILED, _WRONG_USAGE = 1, 2
 _INTERRUPTED, _TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 #: Each adds its parser, whose default ``run`` takes the options and returns the exit code.
-_COMMANDS = (build, doctor, up, status, down, credentials, ide)
+_COMMANDS = (build, doctor, up, status, down, credentials, ide, compare)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.delve.locations import Location, Place
     from pytest_kdelve.hits.breakpoints import Subscription
-    from pytest_kdelve.hits.expectations import Expectation
+    from pytest_kdelve.hits.expectations import Expectation, Outcome
     from pytest_kdelve.hits.model import Hit
+    from pytest_kdelve.hits.order import OrderOutcome
     from pytest_kdelve.hits.requests import RequestLog
     from pytest_kdelve.plugin.debugged import Debugged, Watched
     from pytest_kdelve.plugin.remembered import Remembered
@@ -112,6 +113,10 @@ class Expecting:
         """Yield the test's hits, all or those of markers with this location."""
         for watching in self._watching:
             yield from watching.hits(location)
+
+    def outcomes(self) -> Sequence[Outcome | OrderOutcome]:
+        """Judge each marker by what was recorded until now."""
+        return [watching.outcome() for watching in self._watching]
 
     def failure(self, compare: Compare) -> str:
         """Return why the test fails, or an empty text where all expectations are fulfilled.

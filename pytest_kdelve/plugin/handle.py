@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.values import Unreadable
-from pytest_kdelve.errors import KdelveError, UsageError
+from pytest_kdelve.errors import KdelveError, LocationError, UsageError
 from pytest_kdelve.hits.breakpoints import Subscription
 from pytest_kdelve.hits.collected import Coverage, HitList
 from pytest_kdelve.hits.expectations import NO_TRUTH, check_by, check_text
@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from pytest_kdelve.plugin.pausing import Pauses
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Looked:
+    """A location that a test gave to ``call``, and the place that it means, or why it has none."""
+
+    call: str
+    location: Location
+    found: Place | LocationError
+
+
 class Kdelve:
     """Watches places, gives a test's hits, and lends the debugger's client."""
 
@@ -45,6 +54,8 @@ class Kdelve:
         self._pauses = pauses
         self._expecting = expecting
         self._has_lent_client = False
+        #: Where ``watch`` and ``pause`` have looked.
+        self.looked: list[Looked] = []
 
     @property
     def client(self) -> Client:
@@ -91,7 +102,7 @@ class Kdelve:
         """
         _check(location, at=at, when=when, by=by)
         _check_expressions(locals)
-        place = self._debugged.recorder.resolve(Location.parse(location, at))
+        place = self._find("kdelve.watch", Location.parse(location, at))
         chosen = _Chosen(place, when=when, by=by, stack=stack)
         subscription = Subscription(
             place=place,
@@ -124,7 +135,7 @@ class Kdelve:
         another ``by``.
         """
         _check(location, at=at, when=when, by=by)
-        place = self._debugged.recorder.resolve(Location.parse(location, at))
+        place = self._find("kdelve.pause", Location.parse(location, at))
         chosen = _Chosen(place, when=when, by=by, stack=True)
         coverage = Coverage()
         if self._expecting:
@@ -154,6 +165,15 @@ class Kdelve:
                 explain=lambda: [*chosen.problems(), *_covered(coverage), *_requests(self._log)],
             )
         )
+
+    def _find(self, call: str, location: Location) -> Place:
+        try:
+            place = self._debugged.recorder.resolve(location)
+        except LocationError as error:
+            self.looked.append(Looked(call, location, error))
+            raise
+        self.looked.append(Looked(call, location, place))
+        return place
 
 
 def _check(location: object, *, at: object, when: object, by: object) -> None:

@@ -69,7 +69,10 @@ def _in_source(location: Location) -> Place:
     """Resolve a place in a source file of the working folder."""
     file = Path("source.go").absolute()
     lines = file.read_text().splitlines()
-    line = location.line or next(n for n, text in enumerate(lines, 1) if location.at in text)  # type: ignore[operator]
+    with_text = (n for n, text in enumerate(lines, 1) if location.at and location.at in text)
+    line = location.line or next(with_text, None)
+    if line is None:
+        raise LocationError(f"{location}: no line of it has this text")
     if not lines[line - 1].strip():
         raise LocationError(f"{location}: line {line} has no statement")
     return Place(f"/src/{file.name}", line, "handlers.get", (line,), str(file))
