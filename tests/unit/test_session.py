@@ -172,7 +172,7 @@ def test_a_delve_that_hangs_cannot_be_halted_and_says_so_in_time() -> None:
 
 def test_a_target_that_others_run_is_waited_for_beyond_the_clients_timeout() -> None:
     states = in_turn(replying(RUNS), hanging, hanging, standing)
-    with sessions(state=states, timeout=0.05) as session:
+    with sessions(state=states, timeout=0.5) as session:
         assert session.status == Running()
         assert session.wait().reason is StopReason.UNKNOWN
 
