@@ -145,7 +145,7 @@ def _git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
             capture_output=True,
             timeout=_GIT_TIMEOUT,
             text=True,
-            errors="surrogateescape",
+            errors="backslashreplace",
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

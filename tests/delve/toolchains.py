@@ -54,9 +54,10 @@ def oldest() -> Toolchain:
     return Toolchain(dlv=dlv, delve=(1, 9), go=_go_version(environment), environment=environment)
 
 
-def go(*arguments: str) -> str:
+def go(*arguments: str, workspace: Path | None = None) -> str:
     """Run the newest toolchain's ``go`` and return what it prints."""
-    return run([str(golang.candidates()[0]), *arguments], _environment())
+    variables = {"GOWORK": str(workspace)} if workspace else {}
+    return run([str(golang.candidates()[0]), *arguments], {**_environment(), **variables})
 
 
 def _environment() -> dict[str, str]:

@@ -17,7 +17,7 @@ _USER = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com")
 
 
 def assemble(version: str) -> Path:
-    """Return a repository with one commit, tagged as the release, without a vendor folder.
+    """Return a repository with one commit, tagged as the release, and a vendor folder, as it has.
 
     It is always at the same place, so that what was compiled of it once is not compiled again.
     """
@@ -36,6 +36,7 @@ def assemble(version: str) -> Path:
         else:
             staged.mkdir()
             (staged / "go.mod").write_text(_NOT_NEEDED.format(name=name), encoding="utf-8")
+    toolchains.go("-C", str(folder), "work", "vendor", workspace=folder / "go.work")
     git(folder, "init", "--quiet")
     git(folder, "-c", "core.safecrlf=false", "add", "--all")
     git(folder, "commit", "--quiet", f"--message=Kubernetes {version}")
