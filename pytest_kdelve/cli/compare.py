@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from pytest_kdelve.cli import pytest_runs
-from pytest_kdelve.controlplane.releases import parse_kubernetes_version
+from pytest_kdelve.controlplane import releases
 from pytest_kdelve.errors import UsageError
 from pytest_kdelve.report.comparison import as_json, compare
 from pytest_kdelve.report.side_by_side import render
@@ -54,7 +54,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    old, new = map(parse_kubernetes_version, (options.old, options.new))
+    old, new = (releases.choose(text).kubernetes for text in (options.old, options.new))
     for option in _OWN_OPTIONS:
         if option in options.arguments:
             raise UsageError(

@@ -299,6 +299,17 @@ def test_what_cannot_be_compared(
     assert "the tests with Kubernetes 1.37.2" not in done.stderr
 
 
+@pytest.mark.parametrize("new", ["1.37", "1.23.0", "1.99.0"])
+def test_a_version_that_cannot_be_had_is_refused_before_the_first_run(
+    tests: pytest.Pytester, new: str
+) -> None:
+    tests.makepyfile("def test_one(): pass")
+    done = compare(tests, new=new)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert len(done.stderr.splitlines()) == 1
+    assert new in done.stderr
+
+
 def test_nothing_to_debug(tests: pytest.Pytester) -> None:
     tests.makeconftest("""
         import pytest
