@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_kdelve.delve import binary
+from pytest_kdelve.delve import inspection
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_kdelve.controlplane.certificates import Certificates
     from pytest_kdelve.delve import Client
+    from pytest_kdelve.delve.inspection import Inspection
 
 #: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
 #: own choice needs a default route, which a machine without a network lacks.
@@ -21,13 +22,19 @@ _ANCESTORS = "tracebackancestors"
 _ANCESTORS_KEPT = 8
 #: A paused server must find its requests alive; the default of a minute is over soon.
 _REQUEST_TIMEOUT = "24h"
-#: Of the program itself and of a module that it uses: -gcflags without ``all=`` leaves the latter.
-SAMPLE_FUNCTIONS = ("main.main", "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun")
+#: Of the program itself and of modules that it uses: -gcflags without ``all=`` leaves the latter.
+SAMPLE_FUNCTIONS = (
+    "main.main",
+    "k8s.io/kubernetes/cmd/kube-apiserver/app.Run",
+    "k8s.io/apiserver/pkg/server.(*GenericAPIServer).PrepareRun",
+    "k8s.io/apimachinery/pkg/runtime.(*Scheme).New",
+    "net/http.(*conn).serve",
+)
 
 
-def check_debuggable(client: Client, program: str) -> None:
-    """Raise ``BinaryError`` for a kube-apiserver whose lines and locals Delve cannot tell."""
-    binary.check_debuggable(client, program, SAMPLE_FUNCTIONS)
+def inspect(client: Client, program: str) -> Inspection:
+    """Return what a kube-apiserver was built from; raises ``BinaryError`` for a stripped one."""
+    return inspection.inspect(client, program, SAMPLE_FUNCTIONS)
 
 
 def arguments(

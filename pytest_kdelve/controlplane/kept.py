@@ -278,7 +278,7 @@ def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
         control_plane.start()
         try:
             with control_plane.connect() as client:
-                apiserver.check_debuggable(client, control_plane.argv[0])
+                apiserver.inspect(client, control_plane.argv[0])
                 [main_source] = client.list_sources(MAIN_SOURCE)
                 client.send_command(api.CommandName.CONTINUE)
             with control_plane.connect() as client:

@@ -30,7 +30,7 @@ import psutil
 from pytest_kdelve.controlplane import apiserver, launching, refusals, running
 from pytest_kdelve.controlplane.listening import listeners_at, ports_of
 from pytest_kdelve.delve import Server, attach
-from pytest_kdelve.delve.binary import check_debuggable
+from pytest_kdelve.delve.inspection import inspect
 from pytest_kdelve.errors import (
     BinaryError,
     PortInUseError,
@@ -78,7 +78,7 @@ def check(
     """Prove that it may be stopped, and that Delve can run it, without touching it.
 
     A second one is started in the same way as ``under_dlv`` does it, stands at its first
-    instruction, and is ended there. ``functions`` are those of ``check_debuggable``, and
+    instruction, and is ended there. ``functions`` are those of ``inspect``, and
     ``environment`` is that of ``under_dlv``. Raises ``UsageError`` for what must be left alone,
     ``BinaryError`` for a program that Delve cannot debug, and ``PortInUseError`` where dlv cannot
     listen.
@@ -89,7 +89,7 @@ def check(
             under_dlv(spec, headless, log=headless.log, environment=environment) as server,
             server.connect() as client,
         ):
-            check_debuggable(client, os.fsdecode(spec.exe), functions)
+            inspect(client, os.fsdecode(spec.exe), functions)
     except PortInUseError:
         raise
     except ProcessError as error:

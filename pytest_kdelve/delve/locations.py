@@ -14,6 +14,7 @@ import msgspec
 
 from pytest_kdelve.delve import api, functions
 from pytest_kdelve.delve.entries import Entries
+from pytest_kdelve.delve.optimised import is_optimised
 from pytest_kdelve.delve.sources import (
     Sources,
     excerpt,
@@ -39,6 +40,10 @@ _FILE = re.compile(r"(?P<file>[^:]+\.(?:go|s))(?::(?P<line>\d+))?")
 #: Type arguments may have spaces, as in ``Pair[string, int].Get``.
 _FUNCTION = re.compile(r"(?P<function>[^:\s\[\]]+(?:\[[^:]+\][^:\s\[\]]*)?)(?::(?P<line>\d+))?")
 _BEFORE_IMPORT_PATH = re.compile(r"^(?:.*/)?(?:staging/src|vendor)/")
+_MOVED = (
+    ", since the binary is optimised: the compiler has moved or removed it (-gcflags='all=-N -l' "
+    "keeps all)"
+)
 #: How many lines before and after one without a statement are looked at.
 _NEARBY = 12
 
@@ -118,16 +123,18 @@ class Resolver:
     another Resolver.
 
     ``substitute_path`` says where source is that is not where the compiler saw it, as in
-    ``Sources``, which finds that of modules and of the standard library by itself.
+    ``Sources``, which finds that of modules and of the standard library by itself; ``sources`` are
+    these.
     """
 
     def __init__(self, client: Client, *, substitute_path: Sequence[tuple[str, str]] = ()) -> None:
         self._client = client
-        self._sources = Sources(
+        self.sources = Sources(
             substitute_path, go_version=lambda: client.get_version().target_go_version
         )
         self._entries = Entries(client)
         self._lines: dict[tuple[str, int], Place | None] = {}
+        self._optimised_files: set[str] = set()
 
     @cached_property
     def _files(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -154,7 +161,7 @@ class Resolver:
         found = [path for path, _ in self._files if path == location.name]
         if not found and location.name.startswith("/"):
             named_alike = (path for path, parts in self._files if parts[-1:] == wanted[-1:])
-            found = [path for path in named_alike if self._sources.find(path) == location.name]
+            found = [path for path in named_alike if self.sources.find(path) == location.name]
         elif not found:
             found = [path for path, parts in self._files if parts[-len(wanted) :] == wanted]
             # In a trimmed binary sync/mutex.go is a whole path, and the end of another one.
@@ -187,7 +194,7 @@ class Resolver:
         lines = [
             (file, line)
             for file, part in within.items()
-            for line in lines_with(text, self._sources.lines(file), part)
+            for line in lines_with(text, self.sources.lines(file), part)
         ]
         self._check_unchanged(location, {file for file, _ in lines} or within)
         numbered = [found for found in lines if wanted in {None, found[1]}]
@@ -202,7 +209,7 @@ class Resolver:
         if lines:
             message = f"{location}: the text does not stand on line {wanted}, but on:"
             raise LocationError(message, candidates=self._describe(lines))
-        raise self._without_text(location, {file: self._sources.lines(file) for file in within})
+        raise self._without_text(location, {file: self.sources.lines(file) for file in within})
 
     def _without_text(
         self, location: Location, files: Mapping[str, Sequence[str]]
@@ -212,7 +219,7 @@ class Resolver:
             similar = similar_lines(location.at or "", files)
             return LocationError(message, candidates=self._describe(similar))
         looked_for = [
-            f"{file}: looked for as {', '.join(self._sources.looked_for(file)) or 'nothing'}"
+            f"{file}: looked for as {', '.join(self.sources.looked_for(file)) or 'nothing'}"
             for file in files
         ]
         return LocationError(
@@ -226,25 +233,28 @@ class Resolver:
 
         Its lines may be other ones than those in the binary.
         """
-        modified = {file: self._sources.last_modified(file) for file in files}
+        modified = {file: self.sources.last_modified(file) for file in files}
         changed = [file for file, time in modified.items() if time and time > self._built]
         if changed:
             raise LocationError(
                 f"{location}: the source is newer than the binary, so at= may find "
                 "another line than the binary's; build it again, or give a line:",
-                candidates=some([self._sources.find(file) or file for file in changed]),
+                candidates=some([self.sources.find(file) or file for file in changed]),
             )
 
     def _with_statement(self, location: Location, file: str, line: int) -> Place:
         place = self._place(file, line)
         if place is None:
             nearest = [(file, number) for number in self._nearest(file, line)]
-            text, length = self._sources.line(file, line), len(self._sources.lines(file))
+            text, length = self.sources.line(file, line), len(self.sources.lines(file))
             problem = f"line {line} ({text!r}) has no statement"
+            is_code = line in lines_of_code(self.sources.lines(file))
             if 0 < length < line:
                 problem = f"the file has {length} lines"
             elif not nearest:
                 problem += ", nor has any near it; was the binary built with -ldflags=-s or -w"
+            elif is_code and file in self._optimised_files:
+                problem += _MOVED
             message = f"{location}: {problem}; the nearest lines with one are:"
             raise LocationError(message, candidates=self._describe(nearest))
         return place
@@ -265,6 +275,8 @@ class Resolver:
                 return None
             raise
         first = found[0]
+        if is_optimised(first):
+            self._optimised_files.add(file)
         if first.file == functions.AUTOGENERATED:
             # So it calls the whole function that sets a package's variables, yet finds its lines.
             first = msgspec.structs.replace(first, file=file, line=line)
@@ -302,7 +314,7 @@ class Resolver:
     def _nearest(self, file: str, line: int) -> list[int]:
         """Return the nearest lines with a statement, before and after a line."""
         # Each question costs 0.1 s with a kube-apiserver, so comments and the like are left out.
-        code = lines_of_code(self._sources.lines(file)) or range(
+        code = lines_of_code(self.sources.lines(file)) or range(
             max(1, line - _NEARBY), line + _NEARBY
         )
         before = [number for number in reversed(code) if number < line]
@@ -334,12 +346,12 @@ class Resolver:
         own = self._entries.lines(entry)
         # The lowest line may be that of a function above which was inlined here.
         first, last = own[0], max(own)
-        return first, end_of_block(self._sources.lines(entry.file), first, last)
+        return first, end_of_block(self.sources.lines(entry.file), first, last)
 
     def _to_place(self, found: api.Location) -> Place:
         function = found.function.name if found.function else ""
         pcs = tuple(found.pcs or [found.pc])
-        return Place(found.file, found.line, function, pcs, self._sources.find(found.file))
+        return Place(found.file, found.line, function, pcs, self.sources.find(found.file))
 
     def _describe(self, lines: Collection[tuple[str, int]]) -> list[str]:
         """Return lines with their source, under a path that tells their files apart."""
@@ -347,5 +359,5 @@ class Resolver:
         count = Counter(files.values())
         names = {file: short if count[short] == 1 else file for file, short in files.items()}
         return some(
-            [f"{names[file]}:{line}: {self._sources.line(file, line)}" for file, line in lines]
+            [f"{names[file]}:{line}: {self.sources.line(file, line)}" for file, line in lines]
         )

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _PIECE = re.compile(r"(?P<location>.*?)DW_OP_piece 0x(?P<size>[0-9a-f]+) ")
 #: Padding is shorter than this.
 _WORD = 8
+#: In words. With Go 1.21 and older, an interface in a type switch may have more pieces than that,
+#: each several times, of which Delve takes the first ones.
+_WORDS = {Kind.STRING: 2, Kind.INTERFACE: 2, Kind.SLICE: 3}
 
 
 def has_lost_parts(variable: Variable) -> bool:
@@ -35,6 +38,9 @@ def has_lost_parts(variable: Variable) -> bool:
         if leaf.kind == Kind.SLICE:
             capacities.add(start + 2 * _WORD)
     pieces = list(_pieces(variable.location_expr))
+    words = _WORDS.get(Kind(variable.kind))
+    if words and sum(size for _, size, _ in pieces) > words * _WORD:
+        return True
     located = {start for start, _, has_location in pieces if has_location}
     # The capacity is often optimised away, and no value here depends on it.
     unneeded = located | capacities

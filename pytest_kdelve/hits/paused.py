@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from pytest_kdelve.delve import api, loading, values
 from pytest_kdelve.delve.loading import Limits
+from pytest_kdelve.delve.optimised import OUTER_FRAME, Optimised, is_optimised
 from pytest_kdelve.delve.sources import Sources
 from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step
 from pytest_kdelve.errors import KdelveError, RPCError, UsageError
@@ -50,7 +51,8 @@ class Paused:
         self._loop = loop
         self._check = check
         self._resume = resume
-        self._sources: Sources | None = None
+        self._found_sources: Sources | None = None
+        self._optimised: Optimised | None = None
         self._returned: tuple[object, ...] = ()
 
     def __repr__(self) -> str:
@@ -61,7 +63,7 @@ class Paused:
 
         def evaluate(client: Client) -> object:
             self._select(client)
-            return values.to_python(loading.evaluate(client, expression, self._scope))
+            return self._value(client, expression, loading.DEFAULT)
 
         return self._do(evaluate)
 
@@ -80,6 +82,8 @@ class Paused:
 
         def assign(client: Client) -> None:
             self._select(client)
+            if doubt := self._doubt(client, variable):
+                raise KdelveError(f"{variable} cannot be set: {doubt}")
             wanted = self._value(client, expression) if expression is not None else value
             try:
                 client.set(self._scope, variable, source)
@@ -144,10 +148,7 @@ class Paused:
         position = self._position
 
         def read(client: Client) -> str:
-            self._sources = self._sources or Sources(
-                go_version=lambda: client.get_version().target_go_version
-            )
-            return self._sources.line(position.file, position.line)
+            return self._sources(client).line(position.file, position.line)
 
         return self._do(read)
 
@@ -213,17 +214,19 @@ class Paused:
         return self
 
     def _read_stack(self, client: Client, depth: int = _STACK_DEPTH) -> Stack:
-        try:
-            frames = client.stacktrace(self.hit.goroutine, depth)
-        except RPCError as error:
-            message = f"goroutine {self.hit.goroutine}, which was paused, has no frames any more"
-            raise KdelveError(f"{message}: it has gone on and ended ({error.text})") from error
         return Stack(
             tuple(
                 Frame(frame.function.name if frame.function else "", frame.file, frame.line)
-                for frame in frames
+                for frame in self._frames(client, depth)
             )
         )
+
+    def _frames(self, client: Client, depth: int) -> Sequence[api.Stackframe]:
+        try:
+            return client.stacktrace(self.hit.goroutine, depth)
+        except RPCError as error:
+            message = f"goroutine {self.hit.goroutine}, which was paused, has no frames any more"
+            raise KdelveError(f"{message}: it has gone on and ended ({error.text})") from error
 
     def _frame_variables(self) -> tuple[Mapping[str, object], Mapping[str, object]]:
         return self._do(self._read_frame)
@@ -239,17 +242,45 @@ class Paused:
             if not each.flags & api.VariableFlags.SHADOWED
         ]
         is_arg = [(each.name, each.decl_line) in own for each in visible]
-        return (
-            values.by_name(v for v, is_own in zip(visible, is_arg, strict=True) if is_own),
-            values.by_name(v for v, is_own in zip(visible, is_arg, strict=True) if not is_own),
-        )
+        args = [each for each, is_own in zip(visible, is_arg, strict=True) if is_own]
+        others = [each for each, is_own in zip(visible, is_arg, strict=True) if not is_own]
+        if not (frames := self._optimised_frames(client, 1)):
+            return values.by_name(args), values.by_name(others)
+        judge = self._judge(client)
+        return judge.by_name(args, frames[0]), judge.by_name(others, frames[0])
 
     def _load(self, client: Client, variable: api.Variable) -> object:
         whole = loading.load_whole(client, variable, self._scope, _ONE_LEVEL)
         return values.to_python(whole)
 
-    def _value(self, client: Client, expression: str) -> object:
-        return values.to_python(loading.evaluate(client, expression, self._scope, _ONE_LEVEL))
+    def _value(self, client: Client, expression: str, limits: Limits = _ONE_LEVEL) -> object:
+        if doubt := self._doubt(client, expression):
+            return values.Unreadable(doubt)
+        return values.to_python(loading.evaluate(client, expression, self._scope, limits))
+
+    def _doubt(self, client: Client, expression: str) -> str:
+        depth = _STACK_DEPTH if OUTER_FRAME in expression else 1
+        if not (frames := self._optimised_frames(client, depth)):
+            return ""
+        return self._judge(client).doubt(client, expression, self.hit.goroutine, frames)
+
+    def _optimised_frames(self, client: Client, depth: int) -> Sequence[api.Stackframe]:
+        """Return the goroutine's frames if any of them is optimised, else none."""
+        try:
+            frames = client.stacktrace(self.hit.goroutine, depth)
+        except RPCError:
+            return ()  # Nor do its variables have values, which Delve will say.
+        return frames if any(map(is_optimised, frames)) else ()
+
+    def _judge(self, client: Client) -> Optimised:
+        self._optimised = self._optimised or Optimised.of(client, self._sources(client))
+        return self._optimised
+
+    def _sources(self, client: Client) -> Sources:
+        self._found_sources = self._found_sources or Sources(
+            go_version=lambda: client.get_version().target_go_version
+        )
+        return self._found_sources
 
 
 def _list_goroutines(client: Client) -> list[api.Goroutine]:

@@ -5,32 +5,32 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import api, completeness, loading, values, versions
 from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
+from pytest_kdelve.delve.optimised import OUTER_FRAME, Optimised, is_optimised
 from pytest_kdelve.errors import DelveError, LocationError, RPCError
 from pytest_kdelve.hits import frames
-from pytest_kdelve.hits.attribution import Finding, RequestFinder, read_request
+from pytest_kdelve.hits.attribution import Finding, RequestFinder
 from pytest_kdelve.hits.breakpoints import Armed
 from pytest_kdelve.hits.budget import Budget
 from pytest_kdelve.hits.collected import Coverage
 from pytest_kdelve.hits.goroutines import OwnGoroutines
-from pytest_kdelve.hits.model import Attribution, Frame, Hit, Stack
+from pytest_kdelve.hits.stopped import Stopped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.hits.breakpoints import Subscription
     from pytest_kdelve.hits.frames import Holder
+    from pytest_kdelve.hits.model import Hit
+    from pytest_kdelve.hits.stopped import ByName
 
-_NOT_COLLECTED = api.Variable(unreadable="Delve collected nothing for this stop")
-#: Delve evaluates it in the selected goroutine, whatever the scope (``pushLocal`` in its eval.go).
-_OUTER_FRAME = "runtime.frame("
 #: Where a request has just come in, of whatever program: it is an argument there.
 _GATE = Location.parse("net/http.serverHandler.ServeHTTP")
 #: How Delve begins to say that a breakpoint is there.
@@ -49,6 +49,7 @@ class Recorder:
         self._loop = Loop(connect, self._on_stop)
         self._finder = RequestFinder()
         self._resolver: Resolver | None = None
+        self._optimised: Optimised | None = None
         self._armed: dict[int, Armed] = {}
         self._holders: dict[int, Holder | None] = {}
         self._names: dict[int, str] = {}
@@ -68,8 +69,7 @@ class Recorder:
         """Return the place that a location means; raises ``LocationError``."""
 
         def resolve(client: Client) -> Place:
-            self._resolver = self._resolver or Resolver(client)
-            return self._resolver.resolve(location)
+            return self._resolver_of(client).resolve(location)
 
         return self._loop.call(resolve)
 
@@ -208,7 +208,7 @@ class Recorder:
         at_breakpoints = [thread for thread in state.threads or () if thread.breakpoint]
         # All are taken apart first, since reading one may change what a breakpoint collects.
         stops = [
-            _Stop(thread, by_id[thread.breakpoint.id], state.selected_goroutine)
+            Stopped(thread, by_id[thread.breakpoint.id], state.selected_goroutine)
             for thread in at_breakpoints
             if thread.breakpoint and thread.breakpoint.id in by_id
         ]
@@ -216,7 +216,7 @@ class Recorder:
             stop.armed.seen += 1
             self._deliver(client, stop)
 
-    def _deliver(self, client: Client, stop: _Stop) -> None:
+    def _deliver(self, client: Client, stop: Stopped) -> None:
         if not stop.armed.subscriptions:
             return  # Another thread of the same stop was the last one that was wanted.
         began = time.monotonic()
@@ -233,7 +233,9 @@ class Recorder:
                 for expression, depth in subscription.expressions.items()
             }
             source = subscription.place.source
-            hits.append(stop.hit(found, finding, source=source, is_own=is_own))
+            by_name = self._by_name(client, stop) if subscription.load_frame else values.by_name
+            hit = stop.hit(found, finding, source=source, is_own=is_own, by_name=by_name)
+            hits.append(hit)
         if self._loop.has_lost_stop:
             stop.armed.say_lost()
         for subscription, hit in zip(tuple(stop.armed.subscriptions), hits, strict=True):
@@ -282,7 +284,7 @@ class Recorder:
         self._own.find(client, self._finder, like.owns)
         return True
 
-    def _note_own(self, client: Client, stop: _Stop) -> None:
+    def _note_own(self, client: Client, stop: Stopped) -> None:
         """Let narrow breakpoints stop for a goroutine that works for a request of the test."""
         if self._own.note(stop.thread.goroutine_id):
             for armed in self._armed.values():
@@ -298,7 +300,7 @@ class Recorder:
         can_catch = client.is_at_least(versions.CATCH)
         return armed.wanted(can_catch=can_catch, goroutines=self._own.ids)
 
-    def _whose(self, client: Client, stop: _Stop) -> Finding | None:
+    def _whose(self, client: Client, stop: Stopped) -> Finding | None:
         """Return a hit's request, and how it was found.
 
         Once it is known where a place finds it, it comes with the stop. A request without an
@@ -314,9 +316,33 @@ class Recorder:
             client.amend_breakpoint(self._wanted(client, armed))
         return finding
 
-    def _value(self, client: Client, stop: _Stop, expression: str, depth: int) -> object:
+    def _resolver_of(self, client: Client) -> Resolver:
+        self._resolver = self._resolver or Resolver(client)
+        return self._resolver
+
+    def _judge(self, client: Client) -> Optimised:
+        self._optimised = self._optimised or Optimised.of(client, self._resolver_of(client).sources)
+        return self._optimised
+
+    def _by_name(self, client: Client, stop: Stopped) -> ByName:
+        if not stop.frames or not is_optimised(stop.frames[0]):
+            return values.by_name
+        return partial(self._judge(client).by_name, frame=stop.frames[0])
+
+    def _value(self, client: Client, stop: Stopped, expression: str, depth: int) -> object:
+        """Return an expression's value; of an optimised function, none that may be wrong."""
+        innermost = stop.frames[:1]
+        if not any(map(is_optimised, innermost)) and OUTER_FRAME not in expression:
+            return self._read(client, stop, expression, depth)
+        judge, goroutine = self._judge(client), stop.thread.goroutine_id
+        if doubt := judge.doubt(client, expression, goroutine, stop.frames):
+            return values.Unreadable(doubt)
+        value = self._read(client, stop, expression, depth)
+        return judge.explain(expression, value, stop.frames)
+
+    def _read(self, client: Client, stop: Stopped, expression: str, depth: int) -> object:
         variable = stop.variables[expression]
-        is_anothers = _OUTER_FRAME in expression and not stop.is_selected
+        is_anothers = OUTER_FRAME in expression and not stop.is_selected
         if is_anothers or (depth and not completeness.is_complete(variable, depth)):
             scope = api.EvalScope(goroutine_id=stop.thread.goroutine_id)
             try:
@@ -330,7 +356,7 @@ class Recorder:
             return values.Unreadable(f"{value.reason}; {self._visible(client, stop)}")
         return value
 
-    def _visible(self, client: Client, stop: _Stop) -> str:
+    def _visible(self, client: Client, stop: Stopped) -> str:
         """Say which names there are instead of one that is not."""
         pc = stop.armed.pc
         if pc not in self._names:
@@ -342,58 +368,3 @@ class Recorder:
 
 def _ignore(_hit: Hit) -> None:
     """Take a hit of which only its goroutine is of interest."""
-
-
-class _Stop:
-    """What Delve said of one thread at one breakpoint, taken apart.
-
-    ``variables`` has the expressions' values by the text that was asked for: Delve returns them
-    under other names, but in the order in which they were asked for.
-    """
-
-    def __init__(self, thread: api.Thread, armed: Armed, selected: api.Goroutine | None) -> None:
-        self.thread = thread
-        self.armed = armed
-        self.holder = armed.holder
-        self._info = thread.breakpoint_info or api.BreakpointInfo()
-        self.frames = self._info.stacktrace or []
-        self._functions = list(map(frames.function_of, self.frames))
-        asked = len(armed.expressions)
-        variables = self._info.variables or [_NOT_COLLECTED] * asked
-        first = len(variables) - asked
-        self.variables = dict(zip(armed.expressions, variables[first:], strict=True))
-        self.is_selected = selected is not None and selected.id == thread.goroutine_id
-        fits = self.holder is not None and self.holder.fits(self._functions)
-        # Of several threads in one stop, Delve reads outer frames of the selected one for all.
-        is_its_own = self.holder is not None and (self.is_selected or not self.holder.frame)
-        self.request = read_request(variables[:first]) if fits and is_its_own else None
-
-    def hit(
-        self,
-        found: Mapping[str, object],
-        finding: Finding | None,
-        *,
-        source: str,
-        is_own: bool,
-    ) -> Hit:
-        """Return the hit, with the values that one subscription asked for."""
-        return Hit(
-            file=self.thread.file,
-            line=self.thread.line,
-            source=source,
-            function=self.thread.function.name if self.thread.function else "",
-            goroutine=self.thread.goroutine_id,
-            stack=Stack(
-                tuple(
-                    Frame(name, frame.file, frame.line)
-                    for name, frame in zip(self._functions, self.frames, strict=True)
-                )
-            ),
-            args=values.by_name(self._info.arguments),
-            locals=values.by_name(self._info.locals) | dict(found),
-            values=dict(found),
-            request=finding.request if finding else None,
-            attribution=finding.attribution if finding else Attribution.NONE,
-            is_own=is_own,
-            time=datetime.now(UTC),
-        )

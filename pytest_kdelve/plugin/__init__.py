@@ -45,6 +45,7 @@ from pytest_kdelve.plugin.header import (
 )
 from pytest_kdelve.plugin.selecting import pytest_runtest_setup
 from pytest_kdelve.plugin.state import (
+    BINARY,
     EXPECTATIONS,
     EXPECTING,
     HOOKS,
@@ -102,7 +103,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SETTINGS] = settings
     config.stash[STARTUP] = []
     config.stash[RAN] = []
+    config.stash[BINARY] = []
     config.stash[KEPT] = []
+    config.stash[BINARY] = []
     if not settings.listen.is_loopback:
         warning = pytest.PytestConfigWarning(
             f"--kdelve-listen={settings.listen}: whoever reaches this port can run any code here"

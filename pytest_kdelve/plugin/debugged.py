@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.controlplane import apiserver, kept
+from pytest_kdelve.controlplane import apiserver, foreign, kept
 from pytest_kdelve.controlplane.lifecycle import Lifecycle
 from pytest_kdelve.controlplane.namespaces import Namespaces
 from pytest_kdelve.controlplane.started import ControlPlane
@@ -45,7 +45,8 @@ class Debugged(Lifecycle):
     """A kube-apiserver that runs under Delve, ready for requests, with credentials.
 
     ``version`` is the one of Kubernetes, such as "v1.37.2"; ``go_version`` is of the Go that built
-    it, "1.26.8", and ``delve_version`` is "1.27.2".
+    it, "1.26.8", and ``delve_version`` is "1.27.2". ``binary_notes`` say what it was built from,
+    and what that means, where that was not done here.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Debugged(Lifecycle):
         self.version = ""
         self.go_version = ""
         self.delve_version = ""
+        self.binary_notes: tuple[str, ...] = ()
 
     def _start(self) -> None:
         environment = self._environment
@@ -70,8 +72,7 @@ class Debugged(Lifecycle):
         self._resources.callback(environment.stop)
         self.recorder = Recorder(environment.connect)
         self._resources.callback(self.recorder.close)
-        if self.mode != "reuse":  # It was checked when it was started.
-            self._check_binary()
+        self._inspect()
         environment.check_access()
         versions = self.recorder.client.get_version()
         self.go_version = go_number(versions.target_go_version)
@@ -82,9 +83,13 @@ class Debugged(Lifecycle):
         self.version = environment.version()
         self.credentials = environment.make_credentials(self._cluster_role)
 
-    def _check_binary(self) -> None:
-        program = self.argv[0] if self.argv else f"the program of dlv at {self.address}"
-        apiserver.check_debuggable(self.recorder.client, program)
+    def _inspect(self) -> None:
+        """Look at a binary from elsewhere; raises ``BinaryError`` for what nobody can debug."""
+        program = self.argv[0] if self.argv else ""
+        if program and not foreign.is_foreign(program):
+            return
+        program = program or f"the program of dlv at {self.address}"
+        self.binary_notes = foreign.notes(apiserver.inspect(self.recorder.client, program), program)
 
     def _watch_startup(self) -> list[Subscription]:
         subscriptions: list[Subscription] = []

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_kdelve.controlplane import build, kept
 from pytest_kdelve.errors import UsageError
-from pytest_kdelve.plugin.state import KEPT, RAN, SETTINGS
+from pytest_kdelve.plugin.state import BINARY, KEPT, RAN, SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,7 @@ def note(config: pytest.Config, debugged: Debugged) -> None:
         f"pid of kube-apiserver {debugged.pid or 'not known'}"
     )
     config.stash[RAN].extend(debugged.notes)
+    config.stash[BINARY].extend(debugged.binary_notes)
 
 
 def note_kept(config: pytest.Config, found: Kept) -> None:
@@ -55,22 +56,27 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand what ran to pytest-xdist's controller, where this is a worker."""
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[_KEY] = session.config.stash[RAN], session.config.stash[KEPT]
+        output[_KEY] = [session.config.stash[each] for each in (RAN, BINARY, KEPT)]
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401 - pytest-xdist's WorkerController
     """Take what ran in one of pytest-xdist's workers; one that crashed left nothing."""
-    ran, kept = getattr(node, "workeroutput", {}).get(_KEY, ((), ()))
+    ran, binary, kept = getattr(node, "workeroutput", {}).get(_KEY, ((), (), ()))
     node.config.stash[RAN].extend(f"{node.gateway.id}: {each}" for each in ran)
+    node.config.stash[BINARY].extend(binary)
     node.config.stash[KEPT].extend(kept)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was debugged, if anything was, and what stays, however quiet pytest is."""
+    """Say what was debugged, if anything was, and what stays.
+
+    However quiet pytest is: what its binary means for the tests, each once for all workers.
+    """
     config = terminalreporter.config
     ran = config.stash[RAN] if config.get_verbosity() >= 0 else []
-    if lines := [*ran, *config.stash[KEPT]]:
+    binary = config.stash[BINARY]
+    if lines := [*ran, *dict.fromkeys(binary), *config.stash[KEPT]]:
         terminalreporter.ensure_newline()
         terminalreporter.section("kdelve")
         for each in lines:

@@ -18,6 +18,8 @@ SETTINGS = pytest.StashKey[Settings]()
 STARTUP = pytest.StashKey[list[Expectation]]()
 #: Of the configuration: what was debugged, in words; with pytest-xdist, in all its workers.
 RAN = pytest.StashKey[list[str]]()
+#: Of the configuration: what the binary means for the tests.
+BINARY = pytest.StashKey[list[str]]()
 #: Of the configuration: what stays, and how to reach it.
 KEPT = pytest.StashKey[list[str]]()
 #: Of a test: what its markers say.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.delve.locations import Location
+from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import (
     DelveError,
     KdelveError,
@@ -25,7 +26,7 @@ from pytest_kdelve.hits.clock import Clock
 from pytest_kdelve.hits.pausing import Pause
 from pytest_kdelve.hits.recorder import Recorder
 from pytest_kdelve.process import poll
-from tests.delve.conftest import LONG, Debug
+from tests.delve.conftest import DEBUGGABLE, LONG, Debug
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve import Server
     from pytest_kdelve.hits.model import Hit
     from pytest_kdelve.hits.paused import Paused
+    from tests.delve.toolchains import Toolchain
 
     MakePause = Callable[..., Pause]
 
@@ -89,12 +91,45 @@ class Target:
 def target(debug: Debug) -> Iterator[Callable[..., Target]]:
     with contextlib.ExitStack() as stack:
 
-        def start(*args: str, program: str = "stops") -> Target:
-            made = Target(debug(program, *args))
+        def start(
+            *args: str, program: str = "stops", flags: tuple[str, ...] = DEBUGGABLE
+        ) -> Target:
+            made = Target(debug(program, *args, flags=flags))
             stack.callback(made.recorder.close)
             return made
 
         yield start
+
+
+class TestOptimised:
+    """Delve itself says 5 for total, which is 13 there, and would set what is not used again."""
+
+    @pytest.fixture
+    def paused(self, target: Callable[..., Target]) -> Iterator[Paused]:
+        compiled = target(program="compiled", flags=())
+        with compiled.pause("// within a loop", "compiled/main.go") as pause:
+            yield compiled.go(pause)
+
+    def test_what_may_be_wrong_is_not_read(self, paused: Paused) -> None:
+        for value in (
+            paused.eval("total"),
+            paused.eval("total + 1"),
+            paused.eval("runtime.frame(0).total"),
+            paused.locals["total"],
+        ):
+            assert isinstance(value, Unreadable)
+            assert "total gets a value more than once in main.add" in value.reason
+
+    def test_what_gets_its_value_once_is(self, paused: Paused, toolchain: Toolchain) -> None:
+        found = [paused.eval("sum"), paused.locals["sum"], paused.args["first"]]
+        if toolchain.go >= (1, 20):
+            assert found == [6, 6, 5]
+        else:
+            assert [type(each) for each in found] == [Unreadable] * 3
+
+    def test_it_is_not_set(self, paused: Paused) -> None:
+        with pytest.raises(KdelveError, match="total cannot be set: optimised: total gets"):
+            paused.set("total", 7)
 
 
 def why_ended(recorder: Recorder) -> str:

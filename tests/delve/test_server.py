@@ -15,7 +15,6 @@ import pytest
 
 from pytest_kdelve import delve
 from pytest_kdelve.delve import Address, Headless, Target, exec_
-from pytest_kdelve.delve.binary import check_debuggable
 from pytest_kdelve.errors import (
     BinaryError,
     DelveTimeoutError,
@@ -181,29 +180,6 @@ def test_a_log_of_an_earlier_run_does_not_mislead(debug: Debug, tmp_path: Path) 
     assert listening == 2, "both wrote into one log"
     assert first.address != second.address
     assert first.target_pid != second.target_pid
-
-
-class TestDebuggable:
-    def test_a_program_that_was_built_for_it_is(self, debug: Debug) -> None:
-        with debug("behave", "tick").connect() as client:
-            check_debuggable(client, "behave", ["main.tick", "no.such.function"])
-
-    def test_an_optimised_one_is_not(self, debug: Debug) -> None:
-        with (
-            debug("behave", "tick", flags=()).connect() as client,
-            pytest.raises(BinaryError, match=r"behave is optimised \(main.main is\).*-N -l"),
-        ):
-            check_debuggable(client, "behave", ["no.such.function", "main.main"])
-
-    @pytest.mark.parametrize("flags", ["-s", "-w", "-s -w"])
-    def test_a_stripped_one_is_not(self, debug: Debug, flags: str) -> None:
-        """An old Delve does not even start; a new one says nothing by itself."""
-        flag = f"-ldflags={flags}"
-        with (
-            pytest.raises((BinaryError, ProcessExitedError), match=r"is stripped(.|\n)*-N -l"),
-            debug("behave", "tick", flags=("-gcflags=all=-N -l", flag)).connect() as client,
-        ):
-            check_debuggable(client, "behave", ["main.main"])
 
 
 def family_of(server: Server) -> list[psutil.Process]:

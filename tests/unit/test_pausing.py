@@ -416,7 +416,11 @@ class TestAsking:
             fake.client.calls.clear()
             assert stop.eval("name") == "etcd"
             # runtime.frame() is that of the selected goroutine, whatever the scope.
-            assert fake.client.calls == [("switch_goroutine", "7"), ("eval", "0: name")]
+            assert fake.client.calls == [
+                ("switch_goroutine", "7"),
+                ("stacktrace", "7"),
+                ("eval", "0: name"),
+            ]
             with pytest.raises(RPCError, match="could not find symbol value for nothing"):
                 stop.eval("nothing")
 

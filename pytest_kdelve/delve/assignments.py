@@ -1,0 +1,177 @@
+"""How often a variable gets a value in the source of the function that it belongs to."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_TOKEN = re.compile(
+    r"(?P<skipped>//[^\n]*|/\*.*?\*/|[ \t\r]+)"
+    r"|(?P<text>`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+    r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<number>\d\w*)"
+    r"|(?P<sign>\n|(?:<<|>>|&\^)=|:=|\+\+|--|[-+*/%&|^]=|[=!<>]=|&&|\|\||<-|&\^|<<|>>|.)",
+    re.DOTALL,
+)
+_ASSIGNS = frozenset(
+    {"=", ":=", "++", "--", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>=", "&^="}
+)
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+#: What ends a list of operands that is none to be assigned to.
+_ENDS_LIST = frozenset({"\n", ";", ":", "{", "}", ")", "]"})
+#: Behind these, a new line ends no statement.
+_GOES_ON = frozenset({",", "."})
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Assignments:
+    """How often a variable may get a value as a ``whole``, and how often ``parts`` of it may.
+
+    ``p.field = 1`` and ``&p.field`` are of a part, which is no part of the variable where that is
+    a pointer.
+    """
+
+    whole: int = 0
+    parts: int = 0
+
+
+def count(source: tuple[str, ...], line: int, name: str) -> Assignments:
+    """Return how often a variable of this name may get a value in the declaration around ``line``.
+
+    ``source`` are the file's lines. Counted are its declaration, also as a parameter, each
+    assignment, and each place where its address is taken; a named result counts twice, since each
+    ``return`` assigns to it. All variables of the name count together, those of closures and of
+    inner blocks, too, so the number is never too small. It is 0 where the name is not declared
+    there.
+    """
+    begun = [span for span in _declarations(source) if span[0] <= line]
+    whole, parts = _counts(source, *begun[-1][1:]) if begun else (Counter(), Counter())
+    return Assignments(whole[name], parts[name])
+
+
+@functools.lru_cache(maxsize=16)
+def _tokens(source: tuple[str, ...]) -> tuple[_Token, ...]:
+    found = []
+    line = 1
+    for match in _TOKEN.finditer("\n".join(source)):
+        kind = str(match.lastgroup)
+        if kind != "skipped":
+            found.append(_Token(kind, match[0], line))
+        line += match[0].count("\n")
+    return tuple(found)
+
+
+@functools.lru_cache(maxsize=16)
+def _declarations(source: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
+    """Return of each function and variable of the file its line, and the span of its tokens."""
+    tokens = _tokens(source)
+    starts, depth = [], 0
+    for index, token in enumerate(tokens):
+        if not depth and token.text in {"func", "var"} and _text(tokens, index - 1) in {"\n", ""}:
+            starts.append(index)
+        depth += (token.text in _OPENING) - (token.text in _CLOSING)
+    pairs = itertools.pairwise([*starts, len(tokens)])
+    return tuple((tokens[at].line, at, end) for at, end in pairs)
+
+
+@functools.lru_cache(maxsize=256)
+def _counts(source: tuple[str, ...], first: int, last: int) -> tuple[Counter[str], Counter[str]]:
+    """Return how often each name of a declaration may get a value, as a whole and in part."""
+    tokens = _tokens(source)[first:last]
+    declared = {at for span in _declaring(tokens) for at in range(*span)}
+    results = {at for span in _results(tokens) for at in range(*span)}
+    whole: Counter[str] = Counter()
+    parts: Counter[str] = Counter()
+    for at, token in enumerate(tokens):
+        if token.kind != "name" or _text(tokens, at - 1) == ".":
+            continue
+        is_referred_to = _text(tokens, at - 1) == "&"
+        if at in declared and _text(tokens, at + 1) != ".":
+            whole[token.text] += 1 + (at in results)
+        elif is_referred_to or _is_assigned(tokens, at):
+            is_part = _text(tokens, at + 1) in {".", "["}
+            (parts if is_part else whole)[token.text] += 1
+    return whole, parts
+
+
+def _is_assigned(tokens: Sequence[_Token], index: int) -> bool:
+    """Whether an assignment's sign follows, behind the parts of an operand and further operands."""
+    depth, is_list, before = 0, False, ""
+    for token in tokens[index + 1 :]:
+        text = token.text
+        if text == "\n" and before in _GOES_ON:
+            continue
+        if not depth:
+            if text in _ASSIGNS:
+                return True
+            is_list = is_list or text == ","
+            is_part = text in {".", "["} or before == "."
+            if text in _ENDS_LIST or not (is_list or is_part):
+                return False
+        depth += (text in _OPENING) - (text in _CLOSING)
+        before = text
+    return False
+
+
+def _declaring(tokens: Sequence[_Token]) -> Iterator[tuple[int, int]]:
+    """Yield the spans where names are declared without a sign: signatures, and after ``var``."""
+    for at, token in enumerate(tokens):
+        if token.text == "func":
+            yield from _groups(tokens, at + 1)
+        elif token.text == "var":
+            begin = _end_of_group(tokens, at + 1) if _text(tokens, at + 1) == "(" else at
+            ends = (end for end in range(begin, len(tokens)) if tokens[end].text in {"\n", "="})
+            yield at, next(ends, len(tokens))
+
+
+def _results(tokens: Sequence[_Token]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the results of functions, where these may have names."""
+    for at, token in enumerate(tokens):
+        if token.text == "func":
+            groups = [span for span in _groups(tokens, at + 1) if tokens[span[0]].text == "("]
+            is_method = len(groups) > 1 and _kind(tokens, groups[0][1] + 1) == "name"
+            yield from groups[2 if is_method else 1 :]
+
+
+def _groups(tokens: Sequence[_Token], at: int) -> Iterator[tuple[int, int]]:
+    """Yield the spans of a signature's bracketed parts: receiver, parameters, results."""
+    while True:
+        if _text(tokens, at) in {"(", "["}:
+            last = _end_of_group(tokens, at)
+            yield at, last
+            at = last + 1
+        elif _kind(tokens, at) == "name" and _text(tokens, at + 1) in {"(", "["}:
+            at += 1
+        else:
+            return
+
+
+def _end_of_group(tokens: Sequence[_Token], first: int) -> int:
+    depth = 0
+    for at in range(first, len(tokens)):
+        depth += (tokens[at].text in _OPENING) - (tokens[at].text in _CLOSING)
+        if not depth:
+            return at
+    return len(tokens)
+
+
+def _text(tokens: Sequence[_Token], index: int) -> str:
+    return tokens[index].text if 0 <= index < len(tokens) else ""
+
+
+def _kind(tokens: Sequence[_Token], index: int) -> str:
+    return tokens[index].kind if 0 <= index < len(tokens) else ""
