@@ -82,7 +82,7 @@ class Paused:
 
         def assign(client: Client) -> None:
             self._select(client)
-            if doubt := self._doubt(client, variable):
+            if doubt := self._doubt(client, variable) or self._has_copies(client, variable):
                 raise KdelveError(f"{variable} cannot be set: {doubt}")
             wanted = self._value(client, expression) if expression is not None else value
             try:
@@ -263,6 +263,13 @@ class Paused:
         if not (frames := self._optimised_frames(client, depth)):
             return ""
         return self._judge(client).doubt(client, expression, self.hit.goroutine, frames)
+
+    def _has_copies(self, client: Client, variable: str) -> str:
+        """Say of a variable that it may be in more places than Delve sets."""
+        is_plain = variable.isidentifier() and self._optimised_frames(client, 1)
+        return f"optimised: {variable} may be in several places, of which this is one" * bool(
+            is_plain
+        )
 
     def _optimised_frames(self, client: Client, depth: int) -> Sequence[api.Stackframe]:
         """Return the goroutine's frames if any of them is optimised, else none."""

@@ -131,6 +131,16 @@ class TestOptimised:
         with pytest.raises(KdelveError, match="total cannot be set: optimised: total gets"):
             paused.set("total", 7)
 
+    def test_nor_is_what_may_be_in_several_places(
+        self, paused: Paused, toolchain: Toolchain
+    ) -> None:
+        why = "may be in several places" if toolchain.go >= (1, 20) else "wrong places"
+        with pytest.raises(KdelveError, match=f"sum cannot be set: optimised: .*{why}"):
+            paused.set("sum", 7)
+        if toolchain.go >= (1, 20):
+            paused.set("pair.Right", 7)
+            assert paused.eval("pair.Right") == 7
+
 
 def why_ended(recorder: Recorder) -> str:
     try:

@@ -203,6 +203,7 @@ class FakeDebugged(FakeApiserver):
     left = ""
     argv = ("kube-apiserver", "--secure-port=6443")
     notes = ()
+    binary_notes: tuple[str, ...] = ()
     pid = 4711
 
     def __init__(self, folder: Path, startup: Sequence[Expectation]) -> None:

@@ -163,6 +163,32 @@ def test_the_summary_says_what_ran(faked: pytest.Pytester, option: str, *, is_sa
     assert (RAN in result.outlines) is is_said
 
 
+BINARY_NOTES = ("/x/kube-apiserver: built by Go 1.26.8", "optimised: what that means")
+NOTING_A_BINARY = f"""
+import pytest
+from pytest_kdelve.plugin import header
+
+@pytest.fixture(scope="session", autouse=True)
+def noted(pytestconfig, request):
+    debugged = request.getfixturevalue("_kdelve_debugged")
+    debugged.binary_notes = {BINARY_NOTES}
+    header.note(pytestconfig, debugged)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("-q",), ("-qq",), ("-n2",)])
+def test_what_the_binary_means_is_said_once(
+    faked: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    """However quiet the run is, since it decides what its outcome is worth."""
+    tests = '@pytest.mark.parametrize("number", range(4))\ndef test_one(number): pass'
+    faked.makepyfile(f"{NOTING_A_BINARY}\n{tests}")
+    result = faked.runpytest(*options)
+    for note in BINARY_NOTES:
+        assert result.outlines.count(note) == 1
+    result.stdout.fnmatch_lines(["*= kdelve =*"])
+
+
 def test_nothing_needs_xdist(faked: pytest.Pytester) -> None:
     faked.makepyfile(f"{NOTING}\ndef test_one(): pass")
     result = faked.runpytest("-p", "no:xdist", "-W", "error")

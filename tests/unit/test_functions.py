@@ -145,3 +145,21 @@ def test_a_closure_is_inside_of_its_function() -> None:
 )
 def test_the_functions_that_one_is_written_inside_of(function: str, outer: list[str]) -> None:
     assert functions.around(function) == [function, *outer]
+
+
+@pytest.mark.parametrize(
+    ("method", "by_pointer"),
+    [
+        ("k8s.io/core/pod.podStrategy.Validate", "k8s.io/core/pod.(*podStrategy).Validate"),
+        ("main.T.M", "main.(*T).M"),
+        ("main.(*T).M", ""),
+        ("main.F", ""),
+        ("main.F.func1", "main.(*F).func1"),
+        ("main.T.M.func1", ""),
+        ("main.T[go.shape.int].M", ""),
+        ("", ""),
+    ],
+)
+def test_the_method_by_pointer(method: str, by_pointer: str) -> None:
+    """A closure looks like a method, but no binary has the name that it gets."""
+    assert functions.by_pointer(method) == by_pointer

@@ -9,6 +9,19 @@ import (
 
 type Pair struct{ Left, Right int }
 
+type Shape interface{ Area() int }
+
+type Square struct{ Side, Other int }
+
+func (s Square) Area() int {
+	return s.Side * s.Other // copied
+}
+
+//go:noinline
+func (s Square) Round() int {
+	return plus(s.Side) // called
+}
+
 type Steps struct {
 	Next         func(*Steps, byte) bool
 	Count, Limit int
@@ -62,6 +75,9 @@ func walk(steps *Steps, text []byte) bool {
 }
 
 func main() {
+	for _, shape := range []Shape{Square{1, 2}, Square{len(os.Args), 3}} {
+		fmt.Fprintln(os.Stderr, shape.Area(), shape.(interface{ Round() int }).Round())
+	}
 	pair := &Pair{1, 2}
 	fmt.Fprintln(os.Stderr, add(5, "word", pair), choose(1), walk(&Steps{check, 0, 900}, []byte("abc")))
 	fmt.Fprintln(os.Stderr, twice(3), twice(len(os.Args)), pair.Left)
