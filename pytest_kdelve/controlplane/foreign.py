@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 _STAGED = ("k8s.io/apiserver", "k8s.io/apimachinery")
 _REVISION = 12
 _OPTIMISED = (
-    "{what}: the compiler has moved, merged and inlined statements, so a line may have none left, "
-    "or several. A value is unreadable where the compiler kept none, and where it may be an older "
-    "one, which is so for each variable that its function assigns more than once. "
-    "-gcflags='all=-N -l' keeps all"
+    "{what}: a line may have no statement left, or several, and one that only computes a value may "
+    "run where the source does not come to it, so mark lines that call something. A value is "
+    "unreadable where the compiler kept none, and where the function assigns the variable more "
+    "than once, since it may be an earlier one. Built with -gcflags='all=-N -l', nothing is hidden"
 )
 _TRIMMED = (
     "built with -trimpath: its source is looked for in Go's module cache and in GOROOT, so at= "

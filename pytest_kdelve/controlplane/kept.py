@@ -19,6 +19,7 @@ from pytest_kdelve.controlplane import (
     build,
     certificates,
     credentials,
+    foreign,
     golang,
     releases,
 )
@@ -278,7 +279,8 @@ def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:
         control_plane.start()
         try:
             with control_plane.connect() as client:
-                apiserver.inspect(client, control_plane.argv[0])
+                if foreign.is_foreign(control_plane.argv[0]):
+                    apiserver.inspect(client, control_plane.argv[0])
                 [main_source] = client.list_sources(MAIN_SOURCE)
                 client.send_command(api.CommandName.CONTINUE)
             with control_plane.connect() as client:
