@@ -9,6 +9,7 @@ memory, which may be a statement behind or ahead of the line.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Self
 
@@ -51,16 +52,23 @@ _ARGUMENT = api.VariableFlags.ARGUMENT
 class Optimised:
     """Judges values in the optimised functions of one target.
 
-    ``go_version`` is that of the Go that built it, such as "1.26.8".
+    ``go_version`` is that of the Go that built it, such as "1.26.8", and ``built`` when that was,
+    in seconds as in ``st_mtime``.
     """
 
     @classmethod
     def of(cls, client: Client, sources: Sources) -> Self:
         """Return the judge of a client's target."""
-        return cls(sources, go_number(client.get_version().target_go_version))
+        built = client.last_modified()
+        return cls(
+            sources,
+            go_number(client.get_version().target_go_version),
+            built.timestamp() if built.year > 1 else math.inf,
+        )
 
-    def __init__(self, sources: Sources, go_version: str) -> None:
+    def __init__(self, sources: Sources, go_version: str, built: float = math.inf) -> None:
         self._sources = sources
+        self._built = built
         # One that was built from its repository has no number.
         self._is_old = () < numbers(go_version)[:2] < _OLDEST_GO
         self._places: dict[tuple[int, str, bool], str] = {}
@@ -117,6 +125,8 @@ class Optimised:
                 f"without the source of {_short(frame)} nobody can tell whether {name} has got "
                 "another value"
             )
+        if (self._sources.last_modified(frame.file) or 0) > self._built:
+            return f"the source of {_short(frame)} is newer than the binary"
         times = assignments.count(lines, frame.line, name)
         if times == assignments.Assignments():
             return None

@@ -13,12 +13,18 @@ from tests.apiserver.running import failure_of
 
 if TYPE_CHECKING:
     from pytest_kdelve.controlplane.build import Binaries
+    from pytest_kdelve.plugin.debugged import Debugged
     from tests.apiserver.running import Runner
 
 #: Names an optimised one, which takes 6 minutes to build, and which no user of this plugin needs:
 #: ``go build k8s.io/kubernetes/cmd/kube-apiserver`` with the go.mod that is in the cache's folder
 #: "modules".
 OPTIMISED = "KDELVE_TEST_OPTIMISED"
+
+
+def test_one_that_was_built_here_needs_no_inspection(request: pytest.FixtureRequest) -> None:
+    debugged: Debugged = request.getfixturevalue("_kdelve_debugged")
+    assert debugged.binary_notes == ()
 
 
 def test_one_from_elsewhere_is_inspected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -15,7 +16,6 @@ from pytest_kdelve.errors import RPCError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pytest_kdelve.delve import Client
 
@@ -148,6 +148,16 @@ def test_without_the_source_nothing_is_trusted() -> None:
         "optimised: without the source of store.Get nobody can tell whether once has got another "
         "value"
     )
+
+
+def test_a_source_that_was_edited_since_says_nothing(file: str) -> None:
+    written = Path(file).stat().st_mtime
+    client = cast("Client", Asked({"once": variable("once")}))
+    older, newer = (Optimised(Sources(), "1.26.8", written + late) for late in (-1, 1))
+    assert older.doubt(client, "once", 7, [frame(file)]) == (
+        "optimised: the source of store.Get is newer than the binary"
+    )
+    assert newer.doubt(client, "once", 7, [frame(file)]) == ""
 
 
 def test_a_go_that_tells_wrong_places(file: str) -> None:
