@@ -26,6 +26,8 @@ REMEDY = "build it with `go build -gcflags='all=-N -l'` and without `-ldflags=-s
 _BUILD_INFO = "runtime.modinfo"
 #: Of a program with 300 modules it is 25 KB.
 _WHOLE_TEXT = api.LoadConfig(max_string_len=1024 * 1024)
+#: The version of what is taken from a folder.
+_OF_A_FOLDER = frozenset({"", "(devel)"})
 #: A file that every Go program has.
 _EVERYWHERE = r"(^|/)runtime/proc\.go$"
 
@@ -78,6 +80,20 @@ class BuildInfo:
         """Return the module of this path, None where the program has none."""
         return next((each for each in self.modules if each.path == path), None)
 
+    @property
+    def replacements(self) -> Mapping[str, str]:
+        """What was taken in place of which "module@version": another such, or a folder.
+
+        With ``-trimpath``, a file has the name of the module that was replaced.
+        """
+        return {
+            f"{each.path}@{each.version}": other.path
+            if other.version in _OF_A_FOLDER
+            else f"{other.path}@{other.version}"
+            for each in self.modules
+            if (other := each.replaced_by)
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspection:
@@ -107,7 +123,7 @@ def inspect(client: Client, program: str, functions: Iterable[str]) -> Inspectio
     compiled = dict(_compiled(client, functions))
     return Inspection(
         go_version=go_number(version),
-        build=_build_info(client),
+        build=build_info(client),
         optimised=tuple(name for name, is_fast in compiled.items() if is_fast),
         debuggable=tuple(name for name, is_fast in compiled.items() if not is_fast),
         is_trimmed=any(not path.startswith("/") for path in client.list_sources(_EVERYWHERE)),
@@ -122,7 +138,8 @@ def _compiled(client: Client, functions: Iterable[str]) -> Iterator[tuple[str, b
             continue
 
 
-def _build_info(client: Client) -> BuildInfo:
+def build_info(client: Client) -> BuildInfo:
+    """Return what a stopped program says of its build; empty where it says nothing."""
     try:
         text = client.eval(_BUILD_INFO, api.EvalScope(), _WHOLE_TEXT).value
     except RPCError:

@@ -14,6 +14,7 @@ import msgspec
 
 from pytest_kdelve.delve import api, functions
 from pytest_kdelve.delve.entries import Entries
+from pytest_kdelve.delve.inspection import build_info
 from pytest_kdelve.delve.optimised import is_optimised
 from pytest_kdelve.delve.sources import (
     Sources,
@@ -135,7 +136,9 @@ class Resolver:
     def __init__(self, client: Client, *, substitute_path: Sequence[tuple[str, str]] = ()) -> None:
         self._client = client
         self.sources = Sources(
-            substitute_path, go_version=lambda: client.get_version().target_go_version
+            substitute_path,
+            go_version=lambda: client.get_version().target_go_version,
+            replacements=lambda: build_info(client).replacements,
         )
         self._entries = Entries(client)
         self._lines: dict[tuple[str, int], Place | None] = {}

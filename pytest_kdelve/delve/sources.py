@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 _VERSION = re.compile(r"@[^/]+")
 _OF_VERSION = re.compile(r"@v\d[^/]*/")
@@ -31,7 +31,9 @@ class Sources:
     before every path that -trimpath has made relative, and a version in such a path
     (``k8s.io/api@v0.0.0``, which is in no directory of a checkout) may be left out here.
     ``go_version`` is asked for the version of Go that compiled the binary (``go1.26.6``), whose
-    standard library counts; any text that contains it will do.
+    standard library counts; any text that contains it will do. ``replacements`` is asked for the
+    modules that were taken in place of others, as ``BuildInfo`` has them: a trimmed path has the
+    version of the one that was replaced.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class Sources:
         substitute_path: Sequence[tuple[str, str]] = (),
         *,
         go_version: Callable[[], str] = str,
+        replacements: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self._substitute_path = tuple(substitute_path)
         self._go_version = go_version
+        self._ask_replacements = replacements
         self._found: dict[str, str | None] = {}
 
     def find(self, compiled: str) -> str | None:
@@ -80,9 +84,25 @@ class Sources:
             yield compiled
         _, is_cached, rest = compiled.rpartition(_MODULE_CACHE)
         if _is_versioned(rest) and (is_trimmed or is_cached):
+            if is_trimmed:
+                yield from self._replaced(rest)
             yield f"{module_cache()}/{_escape(rest)}"
         elif is_trimmed:
             yield from (f"{goroot}/src/{compiled}" for goroot in self._goroots)
+
+    def _replaced(self, trimmed: str) -> Iterator[str]:
+        """Yield where a file of a module is that was replaced by another."""
+        module, at, rest = trimmed.partition("@")
+        version, _, file = rest.partition("/")
+        taken = self._replacements.get(f"{module}{at}{version}", "")
+        if "@" in taken:
+            yield f"{module_cache()}/{_escape(f'{taken}/{file}')}"
+        elif taken.startswith("/"):
+            yield f"{taken}/{file}"
+
+    @functools.cached_property
+    def _replacements(self) -> Mapping[str, str]:
+        return self._ask_replacements()
 
     @functools.cached_property
     def _goroots(self) -> list[Path]:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from pytest_kdelve.delve import api, loading, values
+from pytest_kdelve.delve.inspection import build_info
 from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.optimised import OUTER_FRAME, Optimised, is_optimised
 from pytest_kdelve.delve.sources import Sources
@@ -285,7 +286,8 @@ class Paused:
 
     def _sources(self, client: Client) -> Sources:
         self._found_sources = self._found_sources or Sources(
-            go_version=lambda: client.get_version().target_go_version
+            go_version=lambda: client.get_version().target_go_version,
+            replacements=lambda: build_info(client).replacements,
         )
         return self._found_sources
 

@@ -50,6 +50,15 @@ def test_a_module_by_its_path() -> None:
     assert found.module("k8s.io/kube") is None
 
 
+def test_what_was_replaced_by_what() -> None:
+    local = Module("k8s.io/apiserver", "v0.0.0", Module("/src/apiserver", ""))
+    assert BuildInfo(modules=(local,)).replacements == {"k8s.io/apiserver@v0.0.0": "/src/apiserver"}
+    assert BuildInfo.parse(TEXT).replacements == {
+        "k8s.io/api@v0.0.0": "k8s.io/api@v0.37.2",
+        "k8s.io/apiserver@v0.0.0": "./staging/src/k8s.io/apiserver",
+    }
+
+
 @pytest.mark.parametrize("text", ["", "=>\tk8s.io/api\tv1", "path", "build"])
 def test_what_was_built_without_modules_says_nothing(text: str) -> None:
     found = BuildInfo.parse(text)

@@ -124,6 +124,9 @@ def resolver(
         if call.method == "LastModified":
             connection.reply(call, {"Time": built})
             return
+        if call.method == "Eval":  # What it was built from.
+            connection.refuse(call, "could not find symbol value for runtime")
+            return
         spec, line = call.params["Loc"].rsplit(":", 1)
         file = {here: there for there, here in call.params["SubstitutePathRules"]}.get(spec, spec)
         found = {"file": file, "line": int(line), "pc": 9}

@@ -143,6 +143,27 @@ def test_a_module_is_found_in_the_module_cache(
     assert sources.Sources().lines("github.com/BurntSushi/toml@v2.0.0/Internal/a.go") == ()
 
 
+def test_a_module_that_was_taken_in_place_of_another(machine: Path) -> None:
+    """A trimmed path has the name and the version of the one that was replaced."""
+    cache, folder = machine / "home/go/pkg/mod", machine / "staging/api"
+    file = write(cache / "example.com/!fork@v0.37.2/pkg/a.go")
+    own = write(folder / "pkg/a.go")
+    write(cache / "k8s.io/apiserver@v0.0.0/pkg/b.go")
+    known = sources.Sources(
+        replacements=lambda: {
+            "k8s.io/apiserver@v0.0.0": "example.com/Fork@v0.37.2",
+            "k8s.io/api@v0.0.0": str(folder),
+            "k8s.io/client-go@v0.0.0": "./staging/client-go",
+        }
+    )
+    assert known.find("k8s.io/apiserver@v0.0.0/pkg/a.go") == file
+    assert known.find("k8s.io/api@v0.0.0/pkg/a.go") == own
+    assert known.find("k8s.io/client-go@v0.0.0/pkg/a.go") is None
+    assert known.find("k8s.io/apiserver@v0.1.0/pkg/a.go") is None
+    untrimmed = "/builder/pkg/mod/k8s.io/apiserver@v0.0.0/pkg/b.go"
+    assert known.find(untrimmed) == str(cache / "k8s.io/apiserver@v0.0.0/pkg/b.go")
+
+
 def test_a_file_is_where_the_compiler_saw_it(machine: Path) -> None:
     file = write(machine / "src/a.go")
     assert sources.Sources().find(file) == file
