@@ -162,6 +162,11 @@ def _ensure(
         ) from error
 
 
+def is_kept(binary: Path) -> bool:
+    """Whether a file is a binary of the cache that ``cache_folder`` returns."""
+    return binary.absolute().is_relative_to(cache_folder() / "bin")
+
+
 def record(binary: Path) -> dict[str, Any]:
     """Return what a binary of this cache was made from: name, version, go, flags and more."""
     text = binary.with_name(_RECORD).read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ _TRIMMED = (
 
 def is_foreign(program: str) -> bool:
     """Whether a program is none of those that were built here, which need no second look."""
-    return not Path(program).absolute().is_relative_to(build.cache_folder())
+    return not build.is_kept(Path(program))
 
 
 def notes(inspection: Inspection, program: str) -> tuple[str, ...]:

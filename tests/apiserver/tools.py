@@ -12,7 +12,7 @@ from pytest_kdelve.controlplane import build, golang
 from pytest_kdelve.controlplane.binaries import KUBERNETES_MODULE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 NEWMAN = "6.2.2"
@@ -25,7 +25,19 @@ def kubectl(kube_apiserver: Path) -> Path:
     With the same flags it takes half a minute on 2 cores, since most of it is compiled already.
     """
     made_from = build.record(kube_apiserver)
-    version = made_from["version"]
+    title = f"kubectl-{made_from['version']}"
+    return _built(title, "kubectl", made_from["version"], flags=made_from["flags"])
+
+
+def optimised(kube_apiserver: Path) -> Path:
+    """Return a kube-apiserver like a kept one, but optimised; the first takes minutes to build."""
+    made_from = build.record(kube_apiserver)
+    flags = [flag for flag in made_from["flags"] if not flag.startswith("-gcflags")]
+    title = f"optimised-{made_from['version']}-{made_from['go']}"
+    return _built(title, "kube-apiserver", made_from["version"], flags=flags)
+
+
+def _built(title: str, command: str, version: str, *, flags: Sequence[str]) -> Path:
     modules = build.cache_folder() / "modules" / f"kubernetes-{version}" / "go.mod"
 
     def make(folder: Path) -> None:
@@ -33,13 +45,13 @@ def kubectl(kube_apiserver: Path) -> Path:
         golang.build(
             golang.inspect(golang.candidates()[0], folder),
             work=folder,
-            package=f"{KUBERNETES_MODULE}/cmd/kubectl",
-            flags=made_from["flags"],
-            out=folder / "kubectl",
+            package=f"{KUBERNETES_MODULE}/cmd/{command}",
+            flags=flags,
+            out=folder / command,
             tick=lambda: None,
         )
 
-    return _kept(f"kubectl-{version}", make) / "kubectl"
+    return _kept(title, make) / command
 
 
 def newman() -> Path:
