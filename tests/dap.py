@@ -145,7 +145,11 @@ class Dap:
         # dlv resets a connection of which it has not read all.
         with contextlib.suppress(OSError), self._socket.makefile("rb") as stream:
             while header := self._header(stream):
-                message = json.loads(stream.read(int(header["content-length"])))
+                length = int(header["content-length"])
+                data = stream.read(length)
+                if len(data) < length:  # ``kill`` may come in the middle of a message.
+                    return
+                message = json.loads(data)
                 if message["type"] == "event":
                     self._queue(message["event"]).put(message.get("body"))
                 else:
