@@ -6,12 +6,11 @@ import re
 import tempfile
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
+import pytest
 
-if TYPE_CHECKING:
-    import pytest
+from pytest_kdelve.controlplane import build, releases
 
 ROOT = Path(__file__).parents[2]
 #: Inherited by all that a run starts, so that what it left is told from everybody else's.
@@ -72,6 +71,13 @@ class Runner:
         assert self.footprint.processes() == []
         assert self.footprint.folders() == []
         assert self.footprint.journals() == []
+
+
+def if_kept(version: str) -> pytest.MarkDecorator:
+    """Skip a test of a Kubernetes that takes minutes to build, unless that has been done here."""
+    kept = build.kept(releases.choose(version), cache=build.cache_folder())
+    reason = f"`kdelve build --kubernetes {version}` has not been run here"
+    return pytest.mark.skipif(not all(kept.values()), reason=reason)
 
 
 def failure_of(result: pytest.RunResult, test: str) -> str:

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import pytest
-
-from pytest_kdelve.controlplane import build, releases
-from tests.apiserver.running import ROOT
+from pytest_kdelve.controlplane import releases
+from tests.apiserver.running import ROOT, if_kept
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.apiserver.running import Runner
 
 OLD, NEW = "1.36.4", releases.DEFAULT_KUBERNETES
@@ -98,10 +98,7 @@ def test_only_what_differs_is_a_difference(runner: Runner) -> None:
         assert source["lines"][0].startswith("func withAuthorization(")
 
 
-@pytest.mark.skipif(
-    not all(build.kept(releases.choose(OLD), cache=build.cache_folder()).values()),
-    reason=f"`kdelve build --kubernetes {OLD}` has not been run here",
-)
+@if_kept(OLD)
 def test_the_document_shows_what_is_printed(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

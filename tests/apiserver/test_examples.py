@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from tests.apiserver.running import ROOT, failure_of
+from tests.apiserver.running import ROOT, failure_of, if_kept
 from tests.apiserver.twins import TWINS
 
 if TYPE_CHECKING:
     from tests.apiserver.running import Runner
+
+OLDEST = "1.24.0"
 
 
 def test_the_examples_hold(runner: Runner) -> None:
@@ -27,6 +29,17 @@ def test_the_examples_hold(runner: Runner) -> None:
     )
     result = runner.run("-W", "error")
     result.assert_outcomes(passed=2 * len(TWINS))
+
+
+@if_kept(OLDEST)
+def test_the_examples_hold_on_the_oldest_version(runner: Runner) -> None:
+    """With Go 1.18.2 and Delve 1.9.1; on those between by ``tox -e versions``."""
+    shutil.copytree(ROOT / "examples", runner.pytester.path / "examples")
+    result = runner.run("-W", "error", f"--kdelve-kubernetes={OLDEST}")
+    result.assert_outcomes(passed=len(TWINS))
+    result.stdout.fnmatch_lines(
+        [f"Kubernetes {OLDEST} (built with Go 1.18.2), Delve 1.9.1, mode started, *"]
+    )
 
 
 def test_a_place_that_must_not_be_reached_fails_when_it_is(runner: Runner) -> None:
