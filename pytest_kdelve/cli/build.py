@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pytest_kdelve.cli import versions
-from pytest_kdelve.controlplane import build
+from pytest_kdelve.controlplane import build, kept
 from pytest_kdelve.controlplane.progress import for_stream
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ def _run(options: argparse.Namespace) -> int:
         chosen, cache=build.cache_folder(), progress=for_stream(sys.stderr), checkout=checkout
     )
     rows = [build.record(path) | {"path": str(path)} for path in asdict(binaries).values()]
-    sys.stdout.write((_as_json(rows) if options.json else _as_lines(rows)) + "\n")
+    lines = [_as_json(rows)] if options.json else [*_as_lines(rows), *kept.notes_on(checkout)]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 0
 
 
@@ -43,8 +44,8 @@ def _as_json(rows: list[dict[str, Any]]) -> str:
     return json.dumps({row.pop("name"): row for row in rows}, indent=2)
 
 
-def _as_lines(rows: list[dict[str, Any]]) -> str:
-    return "\n".join(f"{row['name']:<24} {_version(row):<8} {row['path']}" for row in rows)
+def _as_lines(rows: list[dict[str, Any]]) -> list[str]:
+    return [f"{row['name']:<24} {_version(row):<8} {row['path']}" for row in rows]
 
 
 def _version(row: dict[str, Any]) -> str:

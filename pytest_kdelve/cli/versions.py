@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import checkout, releases
+from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -44,8 +45,16 @@ def add(parser: argparse.ArgumentParser) -> None:
 def read(
     options: argparse.Namespace, *, given: Collection[str] = ()
 ) -> tuple[Versions, Checkout | None]:
-    """Return what ``releases.choose`` makes of the options, and the checkout."""
+    """Return what ``releases.choose`` makes of the options, and the checkout.
+
+    Raises ``UsageError``, also where a kube-apiserver is ``given`` besides a checkout.
+    """
     source: Path | None = options.source
+    if source and "kube-apiserver" in given:
+        raise UsageError(
+            f"--source={source} and a given kube-apiserver (--apiserver or KDELVE_APISERVER): "
+            "give one of them"
+        )
     found = checkout.read(source, version=options.kubernetes) if source else None
     asked = releases.Asked(options.kubernetes, options.go, options.delve)
     default = found.version if found else releases.DEFAULT_KUBERNETES

@@ -34,7 +34,8 @@ _HELP = {
     "source": "build Kubernetes from this checkout, edited or not",
     "go": "the Go to build it with, 1.26 or 1.26.8 (default: the one it was released with)",
     "delve": "which Delve to build (default: one that fits the Go of the kube-apiserver)",
-    "apiserver": "use this kube-apiserver, built with -gcflags 'all=-N -l' and not stripped",
+    "apiserver": "use this kube-apiserver, which is not stripped; built without -gcflags "
+    "'all=-N -l', it hides some lines and values",
     "dlv": "use this Delve",
     "etcd": "use this etcd",
     "attach": "attach to this running kube-apiserver; it goes on afterwards",
@@ -161,8 +162,12 @@ def _check_together(config: pytest.Config, settings: Settings) -> None:
                 raise UsageError(
                     f"--kdelve-{name} means nothing with --kdelve-{way}: that runs already"
                 )
-    if config.getoption("kdelve_source") and config.getoption("kdelve_apiserver"):
-        raise UsageError("--kdelve-source and --kdelve-apiserver: give one of them")
+    given = settings.given.get("kube-apiserver")
+    if not ways and settings.source and given:
+        raise UsageError(
+            f"--kdelve-source={settings.source} and --kdelve-apiserver={given}: give one of them "
+            "(each may also come from its ini twin, the latter from KDELVE_APISERVER)"
+        )
     if not ways and config.getoption("kdelve_kubeconfig"):
         raise UsageError(
             "--kdelve-kubeconfig is for an apiserver that was not started here: give "

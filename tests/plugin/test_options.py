@@ -148,12 +148,26 @@ def test_the_versions_of_a_checkout_are_not_chosen_yet(pytester: pytest.Pytester
     assert found.asked == releases.Asked(delve="1.9.1")
 
 
-def test_a_checkout_or_a_binary(pytester: pytest.Pytester) -> None:
+@pytest.mark.parametrize("way", ["option", "ini", "environment"])
+def test_a_checkout_or_a_binary(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Nothing may be said to be built from a checkout that is not."""
     pytester.makepyfile("def test_one(): pass")
-    executable(pytester.path, "kube-apiserver")
-    result = pytester.runpytest("--kdelve-source=.", "--kdelve-apiserver=kube-apiserver")
+    path = executable(pytester.path, "kube-apiserver")
+    options = ["--kdelve-source=."]
+    if way == "option":
+        options.append(f"--kdelve-apiserver={path}")
+    elif way == "ini":
+        pytester.makeini(f"[pytest]\nkdelve_apiserver = {path}")
+    else:
+        monkeypatch.setenv("KDELVE_APISERVER", str(path))
+    result = pytester.runpytest(*options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert result.errlines[0] == ("ERROR: --kdelve-source and --kdelve-apiserver: give one of them")
+    assert result.errlines[0] == (
+        f"ERROR: --kdelve-source={pytester.path} and --kdelve-apiserver={path}: give one of them "
+        "(each may also come from its ini twin, the latter from KDELVE_APISERVER)"
+    )
 
 
 def test_a_path_in_the_home_folder(

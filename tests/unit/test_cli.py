@@ -115,12 +115,20 @@ def test_build_with_another_go_and_delve(
     assert binaries["dlv"]["version"] == "1.27.0"
 
 
-def test_build_from_a_checkout(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def source(folder: Path) -> Path:
+    """A checkout of kubernetes, of no known version."""
     source = folder / "kubernetes"
     for name in ("cmd/kube-apiserver", "staging/src/k8s.io/apiserver"):
         (source / name).mkdir(parents=True)
         (source / name / "go.mod").touch()
     (source / "go.mod").write_text("module k8s.io/kubernetes\n\ngo 1.26.0\n")
+    return source
+
+
+def test_build_from_a_checkout(
+    folder: Path, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["build", "--source", str(source)]) == 2
     assert "; name the version, too" in capsys.readouterr().err
     assert main(["build", "--source", str(source), "--kubernetes=1.37.1"]) == 0
@@ -128,9 +136,27 @@ def test_build_from_a_checkout(folder: Path, capsys: pytest.CaptureFixture[str])
     assert captured.out.splitlines()[2].split()[:2] == ["kube-apiserver", "1.37.1"]
     assert f"building kube-apiserver of {source} (v1.37.1, not in git)\n" in captured.err
     assert main(["build", "--source", str(source), "--kubernetes=1.37.1"]) == 0
-    assert capsys.readouterr().err == ""
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    state = f"Kubernetes was built from {source} (v1.37.1, not in git)"
+    assert captured.out.splitlines()[4:] == [state]
     assert main(["build", "--source", str(folder)]) == 2
     assert f"{folder} is no checkout of kubernetes: it has no go.mod" in capsys.readouterr().err
+
+
+def test_up_takes_a_checkout_or_a_binary(
+    source: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing may be said to be built from a checkout that is not."""
+    said = (
+        f"kdelve: --source={source} and a given kube-apiserver (--apiserver or KDELVE_APISERVER): "
+        "give one of them\n"
+    )
+    assert main(["up", "--source", str(source), "--apiserver=/bin/true"]) == 2
+    assert capsys.readouterr().err == said
+    monkeypatch.setenv("KDELVE_APISERVER", "/bin/true")
+    assert main(["up", "--source", str(source)]) == 2
+    assert capsys.readouterr().err == said
 
 
 @pytest.mark.parametrize("argv", [[], ["bild"], ["build", "--jason"]])
