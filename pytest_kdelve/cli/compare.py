@@ -41,7 +41,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="list what is the same, too; cut nothing"
     )
-    parser.add_argument("old", metavar="OLD", help="a version such as 1.36.4")
+    parser.add_argument("old", metavar="OLD", help="a version such as 1.36.5")
     parser.add_argument("new", metavar="NEW", help="the version to compare it with")
     parser.add_argument(
         "arguments",

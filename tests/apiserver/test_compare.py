@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tests.apiserver.running import Runner
 
-OLD, NEW = "1.36.4", releases.DEFAULT_KUBERNETES
+OLD, NEW = "1.36.5", releases.DEFAULT_KUBERNETES
 COMMAND = "import sys; from pytest_kdelve.cli import main; sys.exit(main())"
 CREATING = """
     import re
