@@ -22,24 +22,29 @@ ETCD_VERSION = "3.7.3"
 #: The go line of the go.mod of this etcd's server module.
 _ETCD_GO: Minor = (1, 26)
 
-#: The Go that 1.N.0 was released with, as ``.go-version`` in its module says, and before 1.27 its
-#: build/dependencies.yaml. Later patches of a release may have moved on to a newer Go.
-GO_OF_KUBERNETES: Mapping[Minor, Minor] = MappingProxyType(
+#: A release with its patch, such as (1, 24, 10).
+Patch = tuple[int, int, int]
+
+#: The Go from which release on: the one that 1.N.0 was released with, as ``.go-version`` in its
+#: module says, and before 1.27 its build/dependencies.yaml. Later patches may have moved on to a
+#: newer one, which only 1.24.10 needs: so says the go line of its go.mod.
+GO_OF_KUBERNETES: Mapping[Patch, Minor] = MappingProxyType(
     {
-        (1, 24): (1, 18),
-        (1, 25): (1, 19),
-        (1, 26): (1, 19),
-        (1, 27): (1, 20),
-        (1, 28): (1, 20),
-        (1, 29): (1, 21),
-        (1, 30): (1, 22),
-        (1, 31): (1, 22),
-        (1, 32): (1, 23),
-        (1, 33): (1, 24),
-        (1, 34): (1, 24),
-        (1, 35): (1, 25),
-        (1, 36): (1, 26),
-        (1, 37): (1, 26),
+        (1, 24, 0): (1, 18),
+        (1, 24, 10): (1, 19),
+        (1, 25, 0): (1, 19),
+        (1, 26, 0): (1, 19),
+        (1, 27, 0): (1, 20),
+        (1, 28, 0): (1, 20),
+        (1, 29, 0): (1, 21),
+        (1, 30, 0): (1, 22),
+        (1, 31, 0): (1, 22),
+        (1, 32, 0): (1, 23),
+        (1, 33, 0): (1, 24),
+        (1, 34, 0): (1, 24),
+        (1, 35, 0): (1, 25),
+        (1, 36, 0): (1, 26),
+        (1, 37, 0): (1, 26),
     }
 )
 #: What is fetched of a Go that is not here: the newest patch when this was written, and of 1.18
@@ -193,25 +198,25 @@ def minor(version: str) -> Minor:
     return first, second
 
 
-def dotted(numbers: Minor) -> str:
+def dotted(numbers: tuple[int, ...]) -> str:
     """Return (1, 26) as "1.26"."""
     return ".".join(map(str, numbers))
 
 
 def _go_of(kubernetes: str, go: str) -> Minor:
-    release = minor(kubernetes)
+    release = versions.numbers(kubernetes)
     oldest, newest = min(GO_OF_KUBERNETES), max(GO_OF_KUBERNETES)
     if release < oldest:
         raise UsageError(
-            f"Kubernetes {kubernetes} is too old: {dotted(oldest)}.0 is the oldest that is built "
+            f"Kubernetes {kubernetes} is too old: {dotted(oldest)} is the oldest that is built "
             "and debugged here"
         )
-    if release > newest and not go:
+    if release[:2] > newest[:2] and not go:
         raise UsageError(
             f"Kubernetes {kubernetes} is newer than this release of pytest-kdelve knows (to "
-            f"{dotted(newest)}): name the Go that it was released with, too"
+            f"{dotted(newest[:2])}): name the Go that it was released with, too"
         )
-    return GO_OF_KUBERNETES.get(release, GO_OF_KUBERNETES[newest])
+    return GO_OF_KUBERNETES[max(first for first in GO_OF_KUBERNETES if first <= release)]
 
 
 def _check_fit(delve: str, go: str, what: str) -> None:

@@ -36,7 +36,7 @@ def test_the_jobs_are_yaml_and_their_commands_are_there() -> None:
 def test_the_tables_of_versions_are_those_of_the_code() -> None:
     text = (DOCS / "versions.md").read_text(encoding="utf-8")
     for release in releases.GO_OF_KUBERNETES:
-        chosen = releases.choose(f"{releases.dotted(release)}.0")
+        chosen = releases.choose(releases.dotted(release))
         assert f"| {releases.dotted(release)} | {chosen.go} | {chosen.delve} |\n" in text
     for row in GO:
         delves = row.first if row.first == row.last else f"{row.first} to {row.last}"

@@ -25,6 +25,9 @@ def after(go: tuple[int, int], steps: int = 1) -> str:
     ("kubernetes", "go", "delve"),
     [
         ("1.24.0", "1.18", "1.9.1"),
+        ("1.24.9", "1.18", "1.9.1"),
+        ("1.24.10", "1.19", "1.9.1"),
+        ("1.24.17", "1.19", "1.9.1"),
         ("1.25.16", "1.19", "1.9.1"),
         ("1.26.0", "1.19", "1.9.1"),
         ("1.27.0", "1.20", "1.21.2"),
@@ -47,9 +50,9 @@ def test_what_goes_with_a_release(kubernetes: str, go: str, delve: str) -> None:
 
 
 def test_every_release_has_a_delve_that_its_go_can_build() -> None:
-    assert list(GO_OF_KUBERNETES) == [(1, minor) for minor in range(24, 38)]
+    assert {release[:2] for release in GO_OF_KUBERNETES} == {(1, n) for n in range(24, 38)}
     for release in GO_OF_KUBERNETES:
-        chosen = choose(f"{dotted(release)}.0")
+        chosen = choose(dotted(release))
         row = versions.debugs(versions.numbers(chosen.delve))
         assert row
         assert row.builder <= releases.minor(chosen.go)
@@ -120,8 +123,8 @@ def test_a_delve_that_does_not_fit_the_go_of_a_release(kubernetes: str, delve: s
 
 
 @pytest.mark.parametrize("release", GO_OF_KUBERNETES, ids=dotted)
-def test_a_go_older_than_that_of_a_release(release: tuple[int, int]) -> None:
-    version, go = f"{dotted(release)}.0", GO_OF_KUBERNETES[release]
+def test_a_go_older_than_that_of_a_release(release: tuple[int, int, int]) -> None:
+    version, go = dotted(release), GO_OF_KUBERNETES[release]
     with pytest.raises(UsageError, match=f"it was released with Go {dotted(go)}; name that or"):
         choose(version, go=after(go, -1))
     newer = after(go)
