@@ -124,6 +124,9 @@ def resolver(
         if call.method == "LastModified":
             connection.reply(call, {"Time": built})
             return
+        if call.method == "Disassemble":
+            connection.reply(call, {"Disassemble": []})
+            return
         if call.method == "Eval":  # What it was built from.
             connection.refuse(call, "could not find symbol value for runtime")
             return

@@ -1,0 +1,3 @@
+module joining
+
+go 1.18
