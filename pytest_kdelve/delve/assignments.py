@@ -42,11 +42,12 @@ class Assignments:
     """How often a variable may get a value as a ``whole``, and how often ``parts`` of it may.
 
     ``p.field = 1`` and ``&p.field`` are of a part, which is no part of the variable where that is
-    a pointer.
+    a pointer. ``calls`` are those of methods, which may change a variable that is no pointer.
     """
 
     whole: int = 0
     parts: int = 0
+    calls: int = 0
 
 
 def count(source: tuple[str, ...], line: int, name: str) -> Assignments:
@@ -59,8 +60,8 @@ def count(source: tuple[str, ...], line: int, name: str) -> Assignments:
     there.
     """
     begun = [span for span in _declarations(source) if span[0] <= line]
-    whole, parts = _counts(source, *begun[-1][1:]) if begun else (Counter(), Counter())
-    return Assignments(whole[name], parts[name])
+    counts = _counts(source, *begun[-1][1:]) if begun else ()
+    return Assignments(*(each[name] for each in counts))
 
 
 @functools.lru_cache(maxsize=16)
@@ -89,42 +90,81 @@ def _declarations(source: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
 
 
 @functools.lru_cache(maxsize=256)
-def _counts(source: tuple[str, ...], first: int, last: int) -> tuple[Counter[str], Counter[str]]:
-    """Return how often each name of a declaration may get a value, as a whole and in part."""
+def _counts(source: tuple[str, ...], first: int, last: int) -> tuple[Counter[str], ...]:
+    """Return for each name of a declaration what ``Assignments`` has."""
     tokens = _tokens(source)[first:last]
     declared = {at for span in _declaring(tokens) for at in range(*span)}
     results = {at for span in _results(tokens) for at in range(*span)}
     whole: Counter[str] = Counter()
     parts: Counter[str] = Counter()
+    calls: Counter[str] = Counter()
     for at, token in enumerate(tokens):
         if token.kind != "name" or _text(tokens, at - 1) == ".":
             continue
-        is_referred_to = _text(tokens, at - 1) == "&"
+        brackets = _opened_before(tokens, at)
+        is_referred_to = _text(tokens, at - brackets - 1) == "&"
         if at in declared and _text(tokens, at + 1) != ".":
             whole[token.text] += 1 + (at in results)
-        elif is_referred_to or _is_assigned(tokens, at):
+        elif is_referred_to or _is_assigned(tokens, at, brackets):
             is_part = _text(tokens, at + 1) in {".", "["}
             (parts if is_part else whole)[token.text] += 1
-    return whole, parts
+        calls[token.text] += _is_called_on(tokens, at, brackets)
+    return whole, parts, calls
 
 
-def _is_assigned(tokens: Sequence[_Token], index: int) -> bool:
+def _opened_before(tokens: Sequence[_Token], index: int) -> int:
+    """Return how many round brackets stand directly before an operand, such as 1 in ``(x) = 1``.
+
+    Those of a call are among them, which closes them only behind a whole operand, too.
+    """
+    return next(n for n in itertools.count() if _text(tokens, index - n - 1) != "(")
+
+
+def _is_assigned(tokens: Sequence[_Token], index: int, brackets: int) -> bool:
     """Whether an assignment's sign follows, behind the parts of an operand and further operands."""
-    depth, is_list, before = 0, False, ""
+    is_list, before = False, ""
+    for token in _behind(tokens, index, brackets):
+        text = token.text
+        if text in _ASSIGNS:
+            return True
+        is_list = is_list or text == ","
+        is_part = text in {".", "["} or before == "."
+        if text in _ENDS_LIST or not (is_list or is_part):
+            return False
+        before = text
+    return False
+
+
+def _is_called_on(tokens: Sequence[_Token], index: int, brackets: int) -> bool:
+    """Whether a method of an operand, or of a part of it, is called."""
+    before = _Token("", "", 0)
+    for token in _behind(tokens, index, brackets):
+        if token.text == "(":
+            return before.kind == "name"
+        if token.text not in {".", "["} and before.text != ".":
+            return False
+        before = token
+    return False
+
+
+def _behind(tokens: Sequence[_Token], index: int, brackets: int) -> Iterator[_Token]:
+    """Yield what follows an operand: of what is in brackets, the opening one alone.
+
+    Passed over are as many brackets as there are before the operand, which close behind it, and the
+    ends of lines that end no statement.
+    """
+    depth, before = 0, ""
     for token in tokens[index + 1 :]:
         text = token.text
         if text == "\n" and before in _GOES_ON:
             continue
-        if not depth:
-            if text in _ASSIGNS:
-                return True
-            is_list = is_list or text == ","
-            is_part = text in {".", "["} or before == "."
-            if text in _ENDS_LIST or not (is_list or is_part):
-                return False
-        depth += (text in _OPENING) - (text in _CLOSING)
         before = text
-    return False
+        if not depth and text == ")" and brackets:
+            brackets -= 1
+            continue
+        if not depth:
+            yield token
+        depth += (text in _OPENING) - (text in _CLOSING)
 
 
 def _declaring(tokens: Sequence[_Token]) -> Iterator[tuple[int, int]]:

@@ -440,7 +440,10 @@ class Client:
         opts: api.StacktraceOptions = _NO_OPTIONS,
         skip: int = 0,
     ) -> Sequence[api.Stackframe]:
-        """Return up to ``depth`` frames, innermost first; with ``load``, with their variables."""
+        """Return the innermost frame and up to ``depth`` outer ones.
+
+        With ``load``, they have their variables.
+        """
         params = {"Id": goroutine_id, "Depth": depth, "Cfg": load, "Opts": opts, "Skip": skip}
         return self._many("Locations", api.Stackframe, "Stacktrace", params)
 

@@ -22,30 +22,44 @@ _WORD = 8
 #: In words. With Go 1.21 and older, an interface in a type switch may have more pieces than that,
 #: each several times, of which Delve takes the first ones.
 _WORDS = {Kind.STRING: 2, Kind.INTERFACE: 2, Kind.SLICE: 3}
+_COMPOSED = frozenset({Kind.STRUCT, Kind.ARRAY})
+_SEVERAL_WORDS = frozenset({*_COMPOSED, *_WORDS, Kind.COMPLEX64, Kind.COMPLEX128})
 
 
-def has_lost_parts(variable: Variable) -> bool:
-    """Whether Delve has parts of a variable not at all, or not where it reads them."""
+def has_lost_parts(variable: Variable, *, has_capacity: bool = False) -> bool:
+    """Whether Delve has parts of a variable not at all, or not where it reads them.
+
+    The capacity of a slice, which is often optimised away, counts only where it is asked for
+    (``has_capacity``). Of what was not loaded, nothing is said.
+    """
     # What escaped has the location of the pointer to it.
     if not variable.flags & VariableFlags.FAKE_ADDRESS:
         return False
+    pieces = list(_pieces(variable.location_expr))
     starts, capacities = set(), set()
     for leaf in _leaves(variable):
+        if leaf.kind in _COMPOSED:
+            continue
         start = leaf.addr - variable.addr
         starts.add(start)
         if leaf.kind == Kind.COMPLEX64:
             starts.add(start + _WORD // 2)
         if leaf.kind == Kind.SLICE:
             capacities.add(start + 2 * _WORD)
-    pieces = list(_pieces(variable.location_expr))
     words = _WORDS.get(Kind(variable.kind))
     if words and sum(size for _, size, _ in pieces) > words * _WORD:
         return True
     located = {start for start, _, has_location in pieces if has_location}
-    # The capacity is often optimised away, and no value here depends on it.
-    unneeded = located | capacities
+    needed = starts | capacities if has_capacity else starts
+    unneeded = located | capacities - needed
     is_lost = any(size >= _WORD and start not in unneeded for start, size, _ in pieces)
-    return is_lost or (bool(pieces) and not starts <= located)
+    return is_lost or (bool(pieces) and not needed <= located)
+
+
+def is_word(variable: Variable) -> bool:
+    """Whether a variable has one part, which fits into a register, so that one place has it all."""
+    leaves = list(_leaves(variable))
+    return len(leaves) == 1 and leaves[0].kind not in _SEVERAL_WORDS
 
 
 def _pieces(location: str) -> Iterator[tuple[int, int, bool]]:
@@ -59,11 +73,12 @@ def _pieces(location: str) -> Iterator[tuple[int, int, bool]]:
 
 
 def _leaves(variable: Variable) -> Iterator[Variable]:
-    """Yield what a value consists of and is no struct or array itself."""
+    """Yield what a value consists of: no struct or array itself, unless it was not loaded whole."""
     waiting = [variable]
     while waiting:
         part = waiting.pop()
-        if part.kind in {Kind.STRUCT, Kind.ARRAY}:
-            waiting += part.children or ()
+        children = part.children or []
+        if part.kind in _COMPOSED and len(children) == part.len:
+            waiting += children
         else:
             yield part

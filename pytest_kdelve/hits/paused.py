@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pytest_kdelve.delve import api, loading, values
 from pytest_kdelve.delve.inspection import build_info
 from pytest_kdelve.delve.loading import Limits
-from pytest_kdelve.delve.optimised import OUTER_FRAME, Optimised, is_optimised
+from pytest_kdelve.delve.optimised import Optimised, is_optimised, reads_outer_frame
 from pytest_kdelve.delve.sources import Sources
 from pytest_kdelve.delve.stepping import STEP_TIMEOUT, Step
 from pytest_kdelve.errors import KdelveError, RPCError, UsageError
@@ -30,6 +30,9 @@ _LOAD = api.LoadConfig()
 #: What args, locals and vars load; eval loads the whole value.
 _ONE_LEVEL = Limits(depth=1, calls=64)
 _NOTHING = object()
+_RESULT_LOST = values.Unreadable(
+    "optimised: what the function returned may have been in registers, which are used again"
+)
 _SETTABLE = (
     "Delve sets numbers, bools and pointers (None is nil), and copies what another expression "
     "holds, of any type: set(variable, expression='...')"
@@ -83,7 +86,7 @@ class Paused:
 
         def assign(client: Client) -> None:
             self._select(client)
-            if doubt := self._doubt(client, variable) or self._has_copies(client, variable):
+            if doubt := self._doubt(client, variable) or self._copies(client, variable):
                 raise KdelveError(f"{variable} cannot be set: {doubt}")
             wanted = self._value(client, expression) if expression is not None else value
             try:
@@ -204,13 +207,17 @@ class Paused:
     def _step(self, step: Step, timeout: float) -> Self:
         self._check()
         self._returned = ()
+        left = self._do(lambda client: self._optimised_frames(client, 1))
         stop = self._loop.step(self.hit.goroutine, step, timeout=timeout)
         # Another goroutine may be the selected one, where it was hit at the same moment.
-        self._returned = tuple(
-            values.to_python(each)
+        returned = [
+            each
             for thread in stop.state.threads or ()
             if thread.goroutine_id == self.hit.goroutine
             for each in thread.return_values or ()
+        ]
+        self._returned = tuple(
+            _RESULT_LOST if left else values.to_python(each) for each in returned
         )
         return self
 
@@ -260,22 +267,21 @@ class Paused:
         return values.to_python(loading.evaluate(client, expression, self._scope, limits))
 
     def _doubt(self, client: Client, expression: str) -> str:
-        depth = _STACK_DEPTH if OUTER_FRAME in expression else 1
+        depth = _STACK_DEPTH if reads_outer_frame(expression) else 1
         if not (frames := self._optimised_frames(client, depth)):
             return ""
         return self._judge(client).doubt(client, expression, self.hit.goroutine, frames)
 
-    def _has_copies(self, client: Client, variable: str) -> str:
+    def _copies(self, client: Client, variable: str) -> str:
         """Say of a variable that it may be in more places than Delve sets."""
-        is_plain = variable.isidentifier() and self._optimised_frames(client, 1)
-        return f"optimised: {variable} may be in several places, of which this is one" * bool(
-            is_plain
-        )
+        if not (frames := self._optimised_frames(client, 1)):
+            return ""
+        return self._judge(client).copies(client, variable, self.hit.goroutine, frames)
 
     def _optimised_frames(self, client: Client, depth: int) -> Sequence[api.Stackframe]:
         """Return the goroutine's frames if any of them is optimised, else none."""
         try:
-            frames = client.stacktrace(self.hit.goroutine, depth)
+            frames = client.stacktrace(self.hit.goroutine, depth)[:depth]
         except RPCError:
             return ()  # Nor do its variables have values, which Delve will say.
         return frames if any(map(is_optimised, frames)) else ()

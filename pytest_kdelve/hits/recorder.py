@@ -12,7 +12,7 @@ from pytest_kdelve.delve import api, completeness, loading, values, versions
 from pytest_kdelve.delve.loading import Limits
 from pytest_kdelve.delve.locations import Location, Place, Resolver
 from pytest_kdelve.delve.loop import Loop
-from pytest_kdelve.delve.optimised import OUTER_FRAME, Optimised, is_optimised
+from pytest_kdelve.delve.optimised import Optimised, is_optimised, reads_outer_frame
 from pytest_kdelve.errors import DelveError, LocationError, RPCError
 from pytest_kdelve.hits import frames
 from pytest_kdelve.hits.attribution import Finding, RequestFinder
@@ -332,7 +332,7 @@ class Recorder:
     def _value(self, client: Client, stop: Stopped, expression: str, depth: int) -> object:
         """Return an expression's value; of an optimised function, none that may be wrong."""
         innermost = stop.frames[:1]
-        if not any(map(is_optimised, innermost)) and OUTER_FRAME not in expression:
+        if not any(map(is_optimised, innermost)) and not reads_outer_frame(expression):
             return self._read(client, stop, expression, depth)
         judge, goroutine = self._judge(client), stop.thread.goroutine_id
         if doubt := judge.doubt(client, expression, goroutine, stop.frames):
@@ -342,7 +342,7 @@ class Recorder:
 
     def _read(self, client: Client, stop: Stopped, expression: str, depth: int) -> object:
         variable = stop.variables[expression]
-        is_anothers = OUTER_FRAME in expression and not stop.is_selected
+        is_anothers = reads_outer_frame(expression) and not stop.is_selected
         if is_anothers or (depth and not completeness.is_complete(variable, depth)):
             scope = api.EvalScope(goroutine_id=stop.thread.goroutine_id)
             try:

@@ -2,68 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_kdelve.delve import api, values
 from pytest_kdelve.delve.locations import Location, Resolver
-from pytest_kdelve.delve.values import Unreadable
 from pytest_kdelve.errors import LocationError
-from pytest_kdelve.hits.breakpoints import Subscription
-from pytest_kdelve.hits.collected import HitList
 from pytest_kdelve.hits.expectations import judge
-from pytest_kdelve.hits.recorder import Recorder
-from tests.delve.conftest import DEBUGGABLE, PROGRAMS, Debug, break_at, ended, place_of
+from tests.delve.conftest import DEBUGGABLE, PROGRAMS, Debug, break_at, place_of
+from tests.delve.recordings import OPTIMISED, reasons, recording
 from tests.unit.builders import expect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pytest_kdelve.delve.client import Client
     from tests.delve.toolchains import Toolchain
 
-OPTIMISED: tuple[str, ...] = ()
 FILE, LOOP = "compiled/main.go", "// within a loop"
 HERE, LOAD = api.EvalScope(), api.LoadConfig()
 #: Of ``total`` within the loop, which goes through it twice: what Delve reads there is an earlier
 #: value, with both toolchains.
 TRUE, READ = [13, 22], [5, 13]
-
-
-@contextmanager
-def recording(
-    debug: Debug,
-    at: str | None,
-    *expressions: str,
-    flags: tuple[str, ...] = OPTIMISED,
-    location: str = FILE,
-) -> Iterator[HitList]:
-    """Yield the hits at a place of the whole program."""
-    hits = HitList()
-    recorder = Recorder(debug("compiled", flags=flags).connect)
-    try:
-        subscription = Subscription(
-            place=recorder.resolve(Location.parse(location, at)),
-            expressions=dict.fromkeys(expressions, 1),
-            load_frame=True,
-            owner="",
-            by_anyone=True,
-            sink=hits.append,
-        )
-        recorder.add([subscription])
-        recorder.start()
-        ended(recorder.loop)
-        yield hits
-    finally:
-        recorder.close()
-
-
-def reasons(found: Sequence[object]) -> set[str]:
-    """Return why values are unreadable, of which each must be."""
-    assert all(isinstance(value, Unreadable) for value in found), found
-    return {value.reason for value in found if isinstance(value, Unreadable)}
 
 
 def stop_at(client: Client, at: str) -> None:
@@ -82,7 +41,7 @@ def test_what_delve_itself_says(debug: Debug) -> None:
 
 
 def test_an_earlier_value_is_not_taken_for_the_value(debug: Debug) -> None:
-    with recording(debug, LOOP, "total", "total == 5") as hits:
+    with recording(debug, FILE, LOOP, "total", "total == 5") as hits:
         for name in ("total", "total == 5"):
             [reason] = reasons([hit.values[name] for hit in hits])
             assert reason.startswith("optimised: total gets a value more than once in main.add")
@@ -90,7 +49,7 @@ def test_an_earlier_value_is_not_taken_for_the_value(debug: Debug) -> None:
 
 
 def test_a_debuggable_program_has_all_values(debug: Debug) -> None:
-    with recording(debug, LOOP, "total", "total == 13", flags=DEBUGGABLE) as hits:
+    with recording(debug, FILE, LOOP, "total", "total == 13", flags=DEBUGGABLE) as hits:
         assert [hit.values["total"] for hit in hits] == TRUE
         assert [hit.values["total == 13"] for hit in hits] == [True, False]
         assert [hit.locals["round"] for hit in hits] == [0, 1]
@@ -100,7 +59,7 @@ def test_a_debuggable_program_has_all_values(debug: Debug) -> None:
 def test_what_gets_its_value_once_is_read(debug: Debug, toolchain: Toolchain) -> None:
     """Not with a Go whose places of such variables are wrong now and then."""
     names = ("first", "sum", "pair.Left", "first + sum")
-    with recording(debug, LOOP, *names) as hits:
+    with recording(debug, FILE, LOOP, *names) as hits:
         found = [hits[0].values[name] for name in names]
         assert (hits[0].args["first"], hits[0].locals["sum"]) == (found[0], found[1]) or (
             toolchain.go < (1, 20)
@@ -112,7 +71,7 @@ def test_what_gets_its_value_once_is_read(debug: Debug, toolchain: Toolchain) ->
 
 
 def test_what_the_compiler_kept_nowhere(debug: Debug, toolchain: Toolchain) -> None:
-    with recording(debug, "// folded away", "limit", "limit > 5", "mode") as hits:
+    with recording(debug, FILE, "// folded away", "limit", "limit > 5", "mode") as hits:
         found = hits.only.values
     if toolchain.go >= (1, 20):
         assert found["mode"] == 1
@@ -125,7 +84,7 @@ def test_what_the_compiler_kept_nowhere(debug: Debug, toolchain: Toolchain) -> N
 def test_an_expectation_does_not_compare_it(debug: Debug) -> None:
     """Neither with the earlier value, which it would equal, nor with the right one."""
     for expected in (READ[0], TRUE[0], 99):
-        with recording(debug, LOOP, "total") as hits:
+        with recording(debug, FILE, LOOP, "total") as hits:
             wanted = expect(locals={"total": expected})
             with debug("compiled", flags=OPTIMISED).connect() as client:
                 place = place_of(client, FILE, LOOP)
@@ -142,7 +101,7 @@ def test_without_its_source_nothing_is_trusted(debug: Debug) -> None:
     text = (PROGRAMS / FILE).read_text().splitlines()
     line = next(number for number, each in enumerate(text, start=1) if LOOP in each)
     flags = ("-trimpath",)
-    with recording(debug, None, "sum", flags=flags, location=f"{FILE}:{line}") as hits:
+    with recording(debug, f"{FILE}:{line}", None, "sum", flags=flags) as hits:
         assert hits[0].source == ""
         found = [hits[0].values["sum"], *hits[0].args.values(), *hits[0].locals.values()]
     assert all("without the source of main.add" in reason for reason in reasons(found))
@@ -150,7 +109,7 @@ def test_without_its_source_nothing_is_trusted(debug: Debug) -> None:
 
 @pytest.mark.parametrize("flags", [OPTIMISED, DEBUGGABLE], ids=["optimised", "debuggable"])
 def test_an_inlined_function_is_hit_wherever_it_is(debug: Debug, flags: tuple[str, ...]) -> None:
-    with recording(debug, "// inlined", "more", flags=flags) as hits:
+    with recording(debug, FILE, "// inlined", "more", flags=flags) as hits:
         assert [hit.source for hit in hits] == ["return 2 * plus(more) // inlined"] * 2
         assert [hit.stack[0].function for hit in hits] == ["main.twice"] * 2
         assert [hit.stack[1].function for hit in hits] == ["main.main"] * 2
@@ -194,5 +153,5 @@ def test_a_method_that_interfaces_call_by_a_copy_is_refused(debug: Debug, at: st
 def test_a_method_that_interfaces_call_is_hit(
     debug: Debug, at: str, flags: tuple[str, ...]
 ) -> None:
-    with recording(debug, at, flags=flags) as hits:
+    with recording(debug, FILE, at, flags=flags) as hits:
         assert len(hits) == 2

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 STOPS = "stops/main.go"
 VALUES = "values/main.go"
+MISPLACED = "misplaced/main.go"
 
 
 class Target:
@@ -140,6 +141,40 @@ class TestOptimised:
         if toolchain.go >= (1, 20):
             paused.set("pair.Right", 7)
             assert paused.eval("pair.Right") == 7
+
+    def test_what_it_returned_is_not_guessed(self, paused: Paused) -> None:
+        for value in paused.stepout().return_values:
+            assert isinstance(value, Unreadable)
+            assert value.reason.startswith("optimised: what the function returned")
+
+    @pytest.mark.parametrize("variable", ["two.A", "two . B", "(number)", "number"])
+    def test_parts_of_what_may_be_in_several_places_are_not_set(
+        self, target: Callable[..., Target], variable: str
+    ) -> None:
+        """Delve would report success, and change nothing."""
+        misplaced = target(program="misplaced", flags=())
+        with misplaced.pause("// set", MISPLACED) as pause:
+            paused = misplaced.go(pause)
+            with pytest.raises(KdelveError, match="cannot be set: optimised: "):
+                paused.set(variable, 7)
+
+    def test_package_variables_are_set(self, target: Callable[..., Target]) -> None:
+        misplaced = target(program="misplaced", flags=())
+        with misplaced.pause("// set", MISPLACED) as pause:
+            paused = misplaced.go(pause)
+            for name, value in (("packaged", 7), ("main.packaged", 8)):
+                paused.set(name, value)
+                assert paused.eval("packaged") == value
+
+
+def test_the_caller_may_be_optimised(target: Callable[..., Target]) -> None:
+    """As the runtime is, which calls main and begins each goroutine."""
+    misplaced = target(program="misplaced")
+    with misplaced.pause("// in main", MISPLACED) as pause:
+        paused = misplaced.go(pause)
+        assert (paused.eval("round"), paused.locals["round"]) == (1, 1)
+        paused.set("round", 7)
+        assert paused.eval("round") == 7
 
 
 def why_ended(recorder: Recorder) -> str:

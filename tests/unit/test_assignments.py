@@ -116,3 +116,41 @@ def test_a_generic_function() -> None:
     )
     assert count(source, 3, "in") == Assignments(1)
     assert count(source, 3, "out") == Assignments(2)
+
+
+BRACKETED = """package p
+
+func f() {
+	x := 1
+	(x) = 2
+	((y))++
+	(z.a) = 3
+	use(&(w.b), (v) == 1, &(u))
+	t.Inc()
+	(s).r.Inc()
+	q[0].Inc().p()
+	n.o(m)
+	l(k).j = 1
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    {
+        "x": Assignments(2),
+        "y": Assignments(1),
+        "z": Assignments(parts=1),
+        "w": Assignments(parts=1),
+        "v": Assignments(),
+        "u": Assignments(1),
+        "t": Assignments(calls=1),
+        "s": Assignments(calls=1),
+        "q": Assignments(calls=1),
+        "n": Assignments(calls=1),
+        "m": Assignments(),
+        "use": Assignments(),
+    }.items(),
+)
+def test_brackets_and_methods(name: str, counts: Assignments) -> None:
+    assert count(tuple(BRACKETED.split("\n")), 4, name) == counts

@@ -105,9 +105,14 @@ def test_a_part_counts_where_it_is_part_of_the_variable(file: str) -> None:
 def test_memory_that_may_be_used_again(file: str) -> None:
     on_stack = "[block] DW_OP_fbreg -0x10 "
     own = variable("once", location_expr=on_stack)
-    assert "the memory of once may be" in doubt("once", frame(file), once=own)
-    for flag in (VariableFlags.ESCAPED, VariableFlags.ARGUMENT):
-        kept = variable("once", location_expr=on_stack, flags=flag)
+    assert "may be another variable by now" in doubt("once", frame(file), once=own)
+    inlined = variable("once", location_expr=on_stack, flags=VariableFlags.ARGUMENT)
+    assert "may be another variable by now" in doubt("once", frame(file), once=inlined)
+    escaped = variable("once", location_expr=on_stack, flags=VariableFlags.ESCAPED)
+    assert doubt("once", frame(file), once=escaped) == ""
+    for of_caller in ("[block] DW_OP_call_frame_cfa ", "[block] DW_OP_fbreg 0x10 "):
+        flags = VariableFlags.ARGUMENT
+        kept = variable("once", location_expr=of_caller, flags=flags, kind=Kind.STRUCT)
         assert doubt("once", frame(file), once=kept) == ""
     package = variable("once", location_expr="[block] DW_OP_addr 0x1 ")
     assert doubt("once", frame(file), once=package) == ""
