@@ -21,6 +21,8 @@ _THREE_NUMBERS = (1, 21)
 _STAGING = "./staging/src/"
 #: What the debugger needs: no optimisation, and debug information that is read without unpacking.
 _DEBUGGABLE = "-gcflags=all=-N -l"
+#: As in hack/lib/version.sh; /version of old releases is that of the first one.
+_VERSION_PACKAGES = ("k8s.io/client-go/pkg/version", "k8s.io/component-base/version")
 _UNPACKED_DWARF = "-compressdwarf=false"
 
 
@@ -79,7 +81,9 @@ def _of_kubernetes(name: str, version: str, checkout: Checkout | None) -> Recipe
     git_version = checkout.git_version if checkout else f"v{version}"
     variables = {"gitVersion": git_version, "gitMajor": major, "gitMinor": minor}
     linked = " ".join(
-        f"-X k8s.io/component-base/version.{key}={value}" for key, value in variables.items()
+        f"-X {package}.{key}={value}"
+        for package in _VERSION_PACKAGES
+        for key, value in variables.items()
     )
     return Recipe(
         name=name,

@@ -81,6 +81,9 @@ def test_both_programs_of_kubernetes_share_flags_that_keep_them_debuggable() -> 
     assert "-gcflags=all=-N -l" in apiserver.flags
     assert apiserver.flags[-1] == (
         "-ldflags=-compressdwarf=false"
+        " -X k8s.io/client-go/pkg/version.gitVersion=v1.36.1"
+        " -X k8s.io/client-go/pkg/version.gitMajor=1"
+        " -X k8s.io/client-go/pkg/version.gitMinor=36"
         " -X k8s.io/component-base/version.gitVersion=v1.36.1"
         " -X k8s.io/component-base/version.gitMajor=1"
         " -X k8s.io/component-base/version.gitMinor=36"
