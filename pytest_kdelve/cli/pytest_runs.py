@@ -35,8 +35,8 @@ def run(version: str, arguments: Sequence[str], record: Path) -> RecordedRun:
     waited for, since it tears down what it has started: ``KeyboardInterrupt`` or ``SystemExit`` is
     raised then. Raises ``UsageError`` where no test could be run.
     """
-    argv = [sys.executable, "-m", "pytest", *arguments, "-p", _PLUGIN]
-    argv += [f"--kdelve-record={record}", f"--kdelve-kubernetes={version}"]
+    own = ["-p", _PLUGIN, f"--kdelve-record={record}", f"--kdelve-kubernetes={version}"]
+    argv = [sys.executable, "-m", "pytest", *own, *arguments]
     sys.stderr.write(f"kdelve: the tests with Kubernetes {version}\n")
     sys.stderr.flush()
     returncode = _wait(argv)

@@ -14,10 +14,10 @@ import pytest
 
 from pytest_kdelve.errors import KdelveError, LocationError
 from pytest_kdelve.hits.order import OrderExpectation
-from pytest_kdelve.plugin import selecting, workers
+from pytest_kdelve.plugin import workers
 from pytest_kdelve.plugin.handle import Kdelve
 from pytest_kdelve.plugin.remembered import Remembered
-from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING
+from pytest_kdelve.plugin.state import EXPECTATIONS, EXPECTING, SETTINGS
 from pytest_kdelve.report import recorded
 from pytest_kdelve.report.recorded import RecordedPlace, RecordedRun, RecordedTest
 from pytest_kdelve.report.redact import redact
@@ -57,6 +57,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(_Gathered(config), "kdelve-gathered")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Refuse a checkout, which would be compared with itself."""
+    if source := session.config.stash[SETTINGS].source:
+        raise pytest.UsageError(
+            f"--kdelve-source={source}: kdelve compare builds two releases; take that away, or "
+            "kdelve_source from the ini file"
+        )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
@@ -83,16 +92,11 @@ def pytest_runtest_makereport(
         debugged = item.config.stash.get(_DEBUGGED, None)
         found = _Found(
             places=tuple(_places(item, debugged, report)) if debugged else (),
-            version=_version(item.config, debugged) if debugged else "",
+            version=debugged.version.removeprefix("v") if debugged else "",
             problem=item.config.stash.get(_PROBLEM, ""),
         )
         setattr(report, _ATTRIBUTE, msgspec.json.encode(found).decode())
     return report
-
-
-def _version(config: pytest.Config, debugged: Debugged) -> str:
-    """Return what was built; old ones, built from modules, do not know their own version."""
-    return selecting.known_version(config) or debugged.version.removeprefix("v")
 
 
 def _places(
@@ -167,17 +171,21 @@ class _Gathered:
             versions=tuple(sorted(self._versions)),
             problem=self._problem,
         )
+        encoded = msgspec.json.encode(run)
         path = Path(self._config.getoption(_OPTION))
         path.touch(mode=0o600)
-        path.write_bytes(msgspec.json.encode(run))
+        path.write_bytes(encoded)
 
 
 def _text(report: pytest.TestReport) -> str:
     """Return a failure's text, the reason of a skipped test, or nothing where it passed."""
-    if isinstance(report.longrepr, tuple):
-        return redact(str(report.longrepr[2]).removeprefix("Skipped: "))
-    if reason := getattr(report, "wasxfail", ""):
-        return redact(reason)
     text = report.longreprtext if report.failed else ""
-    # pytest-xdist has the worker's name, version of Python and path before it.
-    return redact(text.partition("\n")[2] if hasattr(report, "node") else text)
+    if hasattr(report, "node"):
+        # pytest-xdist has the worker's name, version of Python and path before it.
+        text = text.partition("\n")[2]
+    if isinstance(report.longrepr, tuple):
+        text = str(report.longrepr[2]).removeprefix("Skipped: ")
+    elif reason := getattr(report, "wasxfail", ""):
+        text = reason
+    # JSON has no halves of characters.
+    return redact(text.encode(errors="backslashreplace").decode())

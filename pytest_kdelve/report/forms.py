@@ -25,7 +25,8 @@ _VARYING = {
     "(run)": r"(?<=\bkdelve-)[0-9a-z_]{8,}(?:-\d+)?\b",
     # What the apiserver appends to generateName: five of these (k8s.io/apimachinery/pkg/util/rand).
     "(generated)": r"(?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}\b",
-    "(hex)": r"\b(?:0x)?[0-9a-f]{8,}\b",
+    # Such as addresses, digests and ends of names; other short ones may be quantities.
+    "(hex)": r"\b(?:0x[0-9a-f]{8,}|[0-9a-f]{16,}|(?:(?=\d*[a-f])|(?<=-))[0-9a-f]{8,15})\b",
 }
 _NAMES = tuple(_VARYING)
 _ANY_VARYING = re.compile("|".join(f"({pattern})" for pattern in _VARYING.values()))
@@ -33,7 +34,8 @@ _ANY_VARYING = re.compile("|".join(f"({pattern})" for pattern in _VARYING.values
 _VARYING_NAME = re.compile(
     r"(?:.*[a-z_-])?(?:UID|ResourceVersion|ModRevision)|uid|resourceVersion|rv|rev|Audit-Id"
 )
-_LAST_NAME = re.compile(r"([\w-]+)\W*$")
+#: Not of what is computed from it, such as ``len(x.UID)``.
+_LAST_NAME = re.compile(r"^(?!(?:len|cap)\().*?([\w-]+)\W*$", re.DOTALL)
 
 
 def form(expression: str, expected: object, actual: object) -> str:

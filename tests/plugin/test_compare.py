@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -325,6 +326,59 @@ def test_nothing_to_debug(tests: pytest.Pytester) -> None:
         "kdelve: with Kubernetes 1.36.4, there was nothing to debug, so there is nothing to "
         "compare: no Go for Bearer (redacted)\n"
     )
+
+
+def test_a_checkout_is_not_compared_with_itself(tests: pytest.Pytester) -> None:
+    tests.makeini("[pytest]\nkdelve_source = .")
+    tests.makepyfile("def test_one(api): pass")
+    done = compare(tests)
+    assert (done.returncode, done.stdout) == (2, "")
+    said = f"ERROR: --kdelve-source={tests.path}: kdelve compare builds two releases; take that"
+    assert said in done.stderr
+
+
+def test_arguments_behind_dashes_are_pytests(tests: pytest.Pytester) -> None:
+    path = tests.makepyfile("def test_one(): pass\n\ndef test_two(): pass\n")
+    done = compare(tests, "-k", "two", "--", str(path))
+    assert (done.returncode, done.stderr.count("= 1 passed, 1 deselected in")) == (0, 2)
+
+
+def test_a_failure_that_cannot_be_written_as_it_is(
+    tests: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor can all that is printed be where it goes to."""
+    monkeypatch.setenv("PYTHONIOENCODING", "latin-1")
+    tests.makepyfile("""
+        import pytest
+
+        def test_one(is_new):
+            if is_new:
+                pytest.fail("half: \\udc80", pytrace=False)
+    """)
+    done = compare(tests)
+    assert done.returncode == 1, done.stderr
+    assert "test_one: passed \\u2192 failed" in done.stdout
+    assert "half: \\udc80" in done.stdout
+
+
+def test_nobody_reads_on(tests: pytest.Pytester) -> None:
+    tests.makepyfile("def test_one(): pass")
+    argv = [sys.executable, "-c", PROGRAM, "compare", "--json", "1.36.4", "1.37.2"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        done = subprocess.run(
+            argv,
+            cwd=tests.path,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            timeout=TIMEOUT,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == 141
+    assert b"Traceback" not in done.stderr
 
 
 def test_another_version_than_the_one_that_was_asked_for(tests: pytest.Pytester) -> None:

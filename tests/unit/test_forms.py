@@ -74,6 +74,8 @@ ALIKE = {
 OTHER = {
     "texts": ("name", "a", "a", "b"),
     "numbers": ("len(groups)", lambda count: count > 10, 31, 33),
+    "lengths of what varies": ("len(x.UID)", ANY, 7, 9),
+    "long numbers in texts": ("line", ANY, "limit=104857600", "limit=209715200"),
     "long numbers": ("limit", ANY, 16777216, 33554432),
     "names that begin so": ("uidFilter", ANY, "a", "b"),
     "names that have a part so": ("druid", ANY, "a", "b"),
