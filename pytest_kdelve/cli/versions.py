@@ -55,7 +55,8 @@ def read(
             f"--source={source} and a given kube-apiserver (--apiserver or KDELVE_APISERVER): "
             "give one of them"
         )
-    found = checkout.read(source, version=options.kubernetes) if source else None
+    # The shell leaves ~ as it is behind --source=.
+    found = checkout.read(source.expanduser(), version=options.kubernetes) if source else None
     asked = releases.Asked(options.kubernetes, options.go, options.delve)
     default = found.version if found else releases.DEFAULT_KUBERNETES
     return asked.choose(default=default, given=given), found

@@ -125,8 +125,8 @@ def kubernetes_go_mod(original: str, version: str) -> str:
 
 
 def go_line(text: str) -> str:
-    """Return the Go version that a go.mod asks for, such as "1.26.0"."""
-    return next(rest for verb, rest in _directives(text) if verb == "go")
+    """Return the Go version that a go.mod asks for, such as "1.26.0"; empty where it does not."""
+    return next((rest for verb, rest in _directives(text) if verb == "go"), "")
 
 
 def _replacement(line: str, staged: str) -> list[str]:

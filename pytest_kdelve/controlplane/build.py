@@ -19,6 +19,8 @@ import os
 import platform
 import shutil
 import sys
+import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
@@ -106,7 +108,11 @@ class _Places:
 def cache_folder() -> Path:
     """Return the folder that KDELVE_CACHE names, or the one of this package in the user's cache."""
     given = os.environ.get("KDELVE_CACHE")
-    return Path(given).absolute() if given else platformdirs.user_cache_path("pytest-kdelve")
+    return (
+        Path(given).expanduser().absolute()
+        if given
+        else platformdirs.user_cache_path("pytest-kdelve")
+    )
 
 
 def ensure(
@@ -168,7 +174,10 @@ def is_kept(binary: Path) -> bool:
 
 
 def record(binary: Path) -> dict[str, Any]:
-    """Return what a binary of this cache was made from: name, version, go, flags and more."""
+    """Return what a binary of this cache was made from: name, version, go, flags and more.
+
+    Raises ``OSError`` and ``ValueError`` where that cannot be read.
+    """
     text = binary.with_name(_RECORD).read_text(encoding="utf-8")
     contents: dict[str, Any] = json.loads(text)
     return contents
@@ -258,17 +267,24 @@ def _kept_go_mod(file: Path, version: str, *, cache: Path, progress: Progress) -
 
 def _kept_of_any_go(recipe: Recipe, versions: Versions, cache: Path) -> list[Path]:
     """Return the kept binaries that were built like this one by a Go that fits, latest first."""
-    records = (cache / "bin").glob(f"{recipe.name}-{recipe.label}-*/{_RECORD}")
-    found = (path.with_name(recipe.name) for path in records)
-    binaries = [path for path in found if path.exists()]
-    latest_first = sorted(binaries, key=lambda path: path.stat().st_mtime, reverse=True)
-    made_from = {path: record(path) for path in latest_first}
-    return [
-        path
-        for path, found in made_from.items()
-        if found == _record(recipe, found.get("go", ""))
-        and (not recipe.is_of_kubernetes or releases.is_of(found["go"], versions.go))
-    ]
+    found = {}
+    for path in (cache / "bin").glob(f"{recipe.name}-{recipe.label}-*/{recipe.name}"):
+        made_from = _made_from(path)
+        go = str(made_from.get("go", ""))
+        if made_from == _record(recipe, go) and (
+            not recipe.is_of_kubernetes or releases.is_of(go, versions.go)
+        ):
+            with suppress(FileNotFoundError):
+                found[path] = path.stat().st_mtime
+    return sorted(found, key=lambda path: found[path], reverse=True)
+
+
+def _made_from(binary: Path) -> dict[str, Any]:
+    """Return the record; empty where it is damaged, or is being replaced at this moment."""
+    try:
+        return dict(record(binary))
+    except (OSError, TypeError, ValueError):
+        return {}
 
 
 def _record(recipe: Recipe, go_version: str) -> dict[str, Any]:
@@ -290,8 +306,7 @@ def _kept_or_built(recipe: Recipe, workshop: _Workshop) -> Path:
     places = _Places(cache=workshop.cache, title=title, name=recipe.name)
 
     def is_made() -> bool:
-        is_there = places.binary.exists()
-        return is_there and (not recipe.checkout or record(places.binary) == made_from)
+        return places.binary.exists() and _made_from(places.binary) == made_from
 
     make_once(
         f"{recipe.name} of {recipe.checkout}"
@@ -308,6 +323,7 @@ def _kept_or_built(recipe: Recipe, workshop: _Workshop) -> Path:
 def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:
     """Build in the partial folder, and move what is complete; the caller holds the lock."""
     _clear(places)
+    began = time.time()
     try:
         places.result.mkdir(parents=True)
         if not recipe.checkout:
@@ -321,6 +337,9 @@ def _build(recipe: Recipe, workshop: _Workshop, places: _Places) -> None:
             out=places.result / recipe.name,
             tick=workshop.progress.tick,
         )
+        if recipe.checkout:
+            # What was edited meanwhile may be in it or not, so it is to be newer than the binary.
+            os.utime(places.result / recipe.name, (began, began))
         made_from = json.dumps(_record(recipe, workshop.go.version), indent=2) + "\n"
         (places.result / _RECORD).write_text(made_from, encoding="utf-8")
         shutil.rmtree(places.kept, ignore_errors=True)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -22,10 +23,12 @@ _NEEDED = ("go.mod", "cmd/kube-apiserver", "staging/src/k8s.io/apiserver/go.mod"
 #: Has the minor release from 1.31 on.
 _BASE = Path("staging/src/k8s.io/component-base/version/base.go")
 _MINOR = re.compile(r'DefaultKubeBinaryVersion\s*=\s*"(\d+\.\d+)"')
-#: Folders at the top of which nothing gets into a binary.
-_NOT_BUILT = frozenset({".git", "_artifacts", "_output", "CHANGELOG", "docs", "hack", "test"})
+#: Folders at the top of which nothing gets into a binary. Names that begin so Go passes over.
+_NOT_BUILT = frozenset({"CHANGELOG", "docs", "hack", "test"})
+_PASSED_OVER = (".", "_")
 #: In seconds; of a repository of this size, git's answers take one or two.
 _GIT_TIMEOUT = 60.0
+_GIT_OWN = "GIT_(?!CONFIG)"
 _MOST_NAMED = 5
 _COMMIT_LENGTH = 12
 
@@ -35,7 +38,8 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
 
     ``version`` has three numbers, and ``git_version`` is what the binaries say of themselves, as
     Kubernetes' own hack/lib/version.sh makes it. ``commit`` is empty where there is no git.
-    ``edited`` are the files that differ from it. ``digest`` changes with whatever is built.
+    ``edited`` are the files that differ from it and can get into a binary. ``digest`` changes with
+    whatever is built.
     """
 
     folder: str
@@ -76,7 +80,7 @@ def read(folder: Path, *, version: str = "") -> Checkout:
         return Checkout(folder=str(folder), version=known, git_version=f"v{known}", digest=digest)
     commit = _git(folder, "rev-parse", "HEAD").strip()
     edited = tuple(_edited(folder))
-    described = _git(folder, "describe", "--tags", "--match=v*", "--abbrev=14", may_fail=True)
+    described = _git(folder, "describe", "--tags", "--match=v[0-9]*", "--abbrev=14", may_fail=True)
     known = known or _version_of(folder, described)
     return Checkout(
         folder=str(folder),
@@ -89,6 +93,8 @@ def read(folder: Path, *, version: str = "") -> Checkout:
 
 
 def _check(folder: Path) -> None:
+    if not str(folder).isprintable():
+        raise UsageError(f"{str(folder)!r}: the name of a checkout's folder has to be plain text")
     missing = [name for name in _NEEDED if not (folder / name).exists()]
     if missing:
         raise UsageError(f"{folder} is no checkout of kubernetes: it has no {missing[0]}")
@@ -123,8 +129,10 @@ def _git_version(described: str, *, dirty: bool) -> str:
 
 def _edited(folder: Path) -> Iterator[str]:
     answer = _git(folder, "status", "--porcelain", "-z", "--no-renames", "--untracked-files=all")
-    for entry in filter(None, answer.split("\0")):
-        yield entry[3:]
+    for name in (entry[3:] for entry in answer.split("\0") if entry):
+        parts = name.split("/")
+        if parts[0] not in _NOT_BUILT and all(map(_counts, parts)):
+            yield name
 
 
 def _is_in_git(folder: Path) -> bool:
@@ -136,7 +144,8 @@ def _is_in_git(folder: Path) -> bool:
 
 def _git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
     argv = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
-    others = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    # The others may name another repository.
+    others = {key: os.environ[key] for key in os.environ if not re.match(_GIT_OWN, key)}
     try:
         done = subprocess.run(
             argv,
@@ -156,20 +165,39 @@ def _git(folder: Path, *arguments: str, may_fail: bool = False) -> str:
 
 
 def _digest(folder: Path) -> str:
-    """Return a hash of the names, sizes and times of all files that can get into a binary."""
+    """Return a hash of the names, sizes and times of all files that can get into a binary.
+
+    Of a link to a file, those of the file; what a link to a folder leads to, if that is outside,
+    is not looked at.
+    """
     found = hashlib.sha256()
-    for entry in sorted(_files(folder), key=lambda entry: entry.path):
-        status = entry.stat(follow_symlinks=False)
-        line = f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}\n"
-        found.update(line.encode(errors="surrogateescape"))
+    try:
+        for entry in sorted(_files(folder), key=lambda entry: entry.path):
+            with suppress(FileNotFoundError):  # It may have been an editor's, and gone again.
+                status = entry.stat(follow_symlinks=not entry.is_dir())
+                line = f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}\n"
+                found.update(line.encode(errors="surrogateescape"))
+    except OSError as error:
+        raise UsageError(f"the checkout {folder} cannot be read: {error}") from error
     return found.hexdigest()[:16]
 
 
 def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    pending = [entry for entry in os.scandir(folder) if entry.name not in _NOT_BUILT]
+    pending = [entry for entry in _entries(folder) if entry.name not in _NOT_BUILT]
     while pending:
         entry = pending.pop()
         if entry.is_dir(follow_symlinks=False):
-            pending.extend(os.scandir(entry))
-        elif not entry.name.endswith("_test.go"):
+            pending.extend(_entries(entry))
+        else:
             yield entry
+
+
+def _entries(folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
+    try:
+        return [entry for entry in os.scandir(folder) if _counts(entry.name)]
+    except FileNotFoundError:
+        return []  # It has just been removed.
+
+
+def _counts(name: str) -> bool:
+    return not (name.startswith(_PASSED_OVER) or name.endswith("_test.go"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -39,6 +40,8 @@ _QUERY_TIMEOUT = 900.0
 #: In seconds; the first bytes of a program are read in a few hundredths of one.
 _READ_TIMEOUT = 5.0
 _LINES_IN_ERRORS = 20
+#: Go's names of those that the kernel names otherwise.
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 #: Of the user's GOFLAGS, those that change how a build runs but not what comes out of it.
 _HARMLESS_FLAG = re.compile(r"--?(modcacherw|p)(=\w+)?")
 
@@ -220,7 +223,8 @@ def built_with(binary: Path) -> str:
     for path in candidates():
         with suppress(BuildError):
             answer = _query(path, ["version", str(binary)], cwd=Path("/"), timeout=_READ_TIMEOUT)
-            found = re.search(r"go(\d+\.\d+(\.\d+)?)\S*$", answer.rpartition(": ")[2].strip())
+            # Behind it may be experiments, or who has built it: `go1.24.6 X:boringcrypto`.
+            found = re.search(r"\bgo(\d+\.\d+(\.\d+)?)", answer.rpartition(": ")[2])
             if found:
                 return found[1]
     return ""
@@ -339,9 +343,13 @@ def _build_environment(go: Go, temporary: Path, checkout: Path | None) -> dict[s
 
 
 def _environment() -> dict[str, str]:
-    """Build modules, for this machine, whatever workspace or target the user works with."""
-    inherited = {key: os.environ[key] for key in os.environ if key not in {"GOOS", "GOARCH"}}
-    return inherited | {"GO111MODULE": "on", "GOWORK": "off"}
+    """Build modules, for this machine, whatever workspace or target the user works with.
+
+    Also in the file of ``go env -w``, to which what is not set here would give way.
+    """
+    machine = platform.machine()
+    target = {"GOOS": sys.platform, "GOARCH": _ARCHITECTURES.get(machine, machine)}
+    return {**os.environ, **target, "GO111MODULE": "on", "GOWORK": "off"}
 
 
 def _query(

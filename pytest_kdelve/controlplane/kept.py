@@ -154,7 +154,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
         ours, now = self.wanted.checkout, wanted.checkout
         if ours is None or now is None or ours.folder != now.folder or ours == now:
             return ""
-        return f"it is stale: built from {ours}, which is now {now}"
+        since = "was edited since" if str(ours) == str(now) else f"is now {now}"
+        return f"it is stale: built from {ours}, which {since}"
 
     def problem(self) -> str:
         """Return in words why it is of no use any more; empty where it is."""

@@ -79,7 +79,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _selection(versions: object, *, reason: object = "") -> Selection:
-    if not isinstance(versions, str) or not versions.strip():
+    if not isinstance(versions, str) or not len(SpecifierSet(versions)):
         raise InvalidSpecifier(f"{versions!r} is no text with versions")
     if not isinstance(reason, str):
         raise TypeError(f"reason={reason!r} is no text")

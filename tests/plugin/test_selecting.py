@@ -107,6 +107,7 @@ def test_a_version_that_runs_counts_without_its_suffix(faked: pytest.Pytester) -
         ("kubernetes('1.30')", "Invalid specifier: '1.30'"),
         ("kubernetes('newest')", "Invalid specifier: 'newest'"),
         ("kubernetes('')", "'' is no text with versions"),
+        ("kubernetes(',')", "',' is no text with versions"),
         ("kubernetes(1.30)", "1.3 is no text with versions"),
         ("kubernetes('>=1.30', 'why')", "takes 1 positional argument but 2 were given"),
         ("kubernetes('>=1.30', reason=None)", "reason=None is no text"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -322,9 +324,9 @@ def test_the_users_environment_does_not_change_what_is_built(world: World) -> No
     assert world.calls("build")[-1]["env"] == {
         "CGO_ENABLED": "0",
         "GO111MODULE": "on",
-        "GOARCH": None,
+        "GOARCH": {"x86_64": "amd64"}.get(platform.machine(), platform.machine()),
         "GOFLAGS": "-mod=mod -p=1",
-        "GOOS": None,
+        "GOOS": "linux",
         "GOTOOLCHAIN": None,
         "GOWORK": "off",
     }
@@ -540,6 +542,25 @@ def test_a_checkout_needs_a_go_unless_it_is_kept(world: World) -> None:
     assert of_checkout(world, checkout(world, "one"))[0] == first
     with pytest.raises(BuildError, match="there is no `go`"):
         of_checkout(world, checkout(world, "two"))
+
+
+def test_what_is_edited_during_a_build_is_newer_than_the_binary(world: World) -> None:
+    """Nobody knows whether it is in it, so ``at=`` is refused for it."""
+    began = time.time()
+    built, _ = of_checkout(world, checkout(world, "one"))
+    written = built.kube_apiserver.with_name("build.json").stat().st_mtime
+    assert began - 1 <= built.kube_apiserver.stat().st_mtime < written
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", "5", '"go"', "{"])
+def test_what_has_a_damaged_record_is_built_again(world: World, damaged: str) -> None:
+    built = world.ensure()
+    record = built.etcd.with_name("build.json")
+    before = record.read_text()
+    record.write_text(damaged)
+    assert world.ensure() == built
+    assert world.built() == [*ALL_FOUR, "etcd"]
+    assert record.read_text() == before
 
 
 # Several processes, interruptions

@@ -161,7 +161,15 @@ def link(folder: Path) -> None:
     (folder / "vendor/k8s.io/apiserver").symlink_to("../../staging/src/k8s.io/apiserver")
 
 
-@pytest.mark.parametrize("change", [edit, edit_later, add, remove, rename, link])
+def edit_behind_a_link(folder: Path) -> None:
+    elsewhere = folder.parent / "elsewhere.go"
+    elsewhere.write_text("package pkg\n")
+    (folder / "linked.go").symlink_to(elsewhere)
+
+
+@pytest.mark.parametrize(
+    "change", [edit, edit_later, add, remove, rename, link, edit_behind_a_link]
+)
 def test_what_gets_into_a_binary_makes_its_build_stale(
     plain: Path, change: Callable[[Path], None]
 ) -> None:
@@ -170,13 +178,33 @@ def test_what_gets_into_a_binary_makes_its_build_stale(
     assert checkout.read(plain, version="1.37.2").digest != before.digest
 
 
-@pytest.mark.parametrize(
-    "name", ["pkg/a_test.go", "docs/a.md", "_output/bin/kube-apiserver", "CHANGELOG/a", "test/a.go"]
-)
-def test_what_does_not_get_into_a_binary_makes_none_stale(plain: Path, name: str) -> None:
+def test_what_a_link_leads_to_makes_its_build_stale(plain: Path) -> None:
+    edit_behind_a_link(plain)
     before = checkout.read(plain, version="1.37.2")
-    write(plain, **{name: "something\n"})
-    assert checkout.read(plain, version="1.37.2") == before
+    (plain.parent / "elsewhere.go").write_text("package pkg // edited\n")
+    assert checkout.read(plain, version="1.37.2").digest != before.digest
+
+
+@pytest.mark.parametrize("kind", ["plain", "repository"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pkg/a_test.go",
+        "docs/a.md",
+        "_output/bin/kube-apiserver",
+        "CHANGELOG/a",
+        "test/a.go",
+        "pkg/.a.go.swp",
+        ".idea/workspace.xml",
+    ],
+)
+def test_what_does_not_get_into_a_binary_makes_none_stale(
+    kind: str, name: str, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(kind)
+    before = checkout.read(folder, version="1.37.2")
+    write(folder, **{name: "something\n"})
+    assert checkout.read(folder, version="1.37.2") == before
 
 
 @pytest.mark.parametrize("missing", FILES)
@@ -198,6 +226,50 @@ def test_another_module_is_refused(plain: Path) -> None:
 def test_what_git_complains_of_is_said(repository: Path) -> None:
     (repository / ".git/HEAD").write_text("nonsense\n")
     with pytest.raises(UsageError, match=rf"git cannot tell the state of {repository}: fatal: "):
+        checkout.read(repository)
+
+
+def test_a_folder_that_cannot_be_read(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_path: object) -> None:
+        raise PermissionError(13, "Permission denied", "pkg")
+
+    monkeypatch.setattr("os.scandir", refused)
+    with pytest.raises(UsageError, match=r"the checkout .* cannot be read: .*Permission denied"):
+        checkout.read(plain, version="1.37.2")
+
+
+def test_what_is_gone_in_the_middle_of_it(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As what editors try out, and files that they put in the place of others."""
+    before = checkout.read(plain, version="1.37.2")
+    scan = os.scandir
+
+    def scanned(path: Path) -> list[os.DirEntry[str]]:
+        (plain / "4913").touch()
+        (plain / "brief").mkdir(exist_ok=True)
+        entries = list(scan(path))
+        (plain / "4913").unlink()
+        (plain / "brief").rmdir()
+        return entries
+
+    monkeypatch.setattr("os.scandir", scanned)
+    assert checkout.read(plain, version="1.37.2") == before
+
+
+def test_a_name_that_is_no_text(plain: Path) -> None:
+    odd = plain.rename(os.fsdecode(os.fsencode(plain) + b"\xff"))
+    with pytest.raises(UsageError, match="has to be plain text"):
+        checkout.read(odd, version="1.37.2")
+
+
+def test_git_may_be_set_up_by_the_environment(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in containers; but not told to look at another repository."""
+    monkeypatch.setenv("GIT_DIR", "/nowhere")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "core.abbrev")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "nonsense")
+    with pytest.raises(UsageError, match="nonsense"):
         checkout.read(repository)
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import psutil
 import pytest
 
 from pytest_kdelve.controlplane import golang
 from pytest_kdelve.errors import BuildError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +88,26 @@ def test_a_refused_question_shows_the_last_lines(
     assert f"`{go} list -m -f '{{{{.GoMod}}}}' example.com/a@v9` ended with exit code 4" in text
     assert "\n    100\n    unknown revision v9\nCheck that this version was released" in text
     assert "\n    81\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [
+        ("go1.26.8", "1.26.8"),
+        ("go1.26", "1.26"),
+        ("go1.24.6 X:boringcrypto", "1.24.6"),
+        ("go1.26.8-X:nodwarf5", "1.26.8"),
+        ("go1.22.9 (Red Hat 1.22.9-2.el9) X:strictfipsruntime", "1.22.9"),
+        ("devel go1.28-0a1b2c", "1.28"),
+        ("unrecognized file format", ""),
+    ],
+)
+def test_the_go_that_has_built_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, version: str
+) -> None:
+    go = program(tmp_path / "go", f"echo '/bin/some: thing: {said}'")
+    monkeypatch.setattr(golang, "candidates", lambda: [go])
+    assert golang.built_with(Path("/bin/some: thing")) == version
 
 
 def test_what_is_no_program_is_an_error_of_ours(tmp_path: Path) -> None:
