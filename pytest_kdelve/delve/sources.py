@@ -46,6 +46,7 @@ class Sources:
         self._substitute_path = tuple(substitute_path)
         self._go_version = go_version
         self._ask_replacements = replacements
+        self._known_replacements: Mapping[str, str] = {}
         self._found: dict[str, str | None] = {}
 
     def find(self, compiled: str) -> str | None:
@@ -100,9 +101,11 @@ class Sources:
         elif taken.startswith("/"):
             yield f"{taken}/{file}"
 
-    @functools.cached_property
+    @property
     def _replacements(self) -> Mapping[str, str]:
-        return self._ask_replacements()
+        # A program may not tell them before it runs.
+        self._known_replacements = self._known_replacements or self._ask_replacements()
+        return self._known_replacements
 
     @functools.cached_property
     def _goroots(self) -> list[Path]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.controlplane.environment import Environment, Mode
     from pytest_kdelve.controlplane.kept import Kept, Wanted
     from pytest_kdelve.delve import Address
+    from pytest_kdelve.delve.inspection import Inspection
     from pytest_kdelve.delve.locations import Place
     from pytest_kdelve.hits.expectations import Expectation
 
@@ -72,7 +73,7 @@ class Debugged(Lifecycle):
         self._resources.callback(environment.stop)
         self.recorder = Recorder(environment.connect)
         self._resources.callback(self.recorder.close)
-        self._inspect()
+        inspection = self._inspect()
         environment.check_access()
         versions = self.recorder.client.get_version()
         self.go_version = go_number(versions.target_go_version)
@@ -80,16 +81,23 @@ class Debugged(Lifecycle):
         with self.recorder.recording(self._watch_startup()):
             self.recorder.start()
             environment.wait_ready(self.recorder.check)
+        if inspection and not inspection.build.package:
+            # Of one that can be loaded anywhere (-buildmode=pie), it is known once it runs.
+            inspection = self._inspect()
+        if inspection:
+            self.binary_notes = foreign.notes(inspection, self._program)
         self.version = environment.version()
         self.credentials = environment.make_credentials(self._cluster_role)
 
-    def _inspect(self) -> None:
+    @property
+    def _program(self) -> str:
+        return self.argv[0] if self.argv else f"the program of dlv at {self.address}"
+
+    def _inspect(self) -> Inspection | None:
         """Look at a binary from elsewhere; raises ``BinaryError`` for what nobody can debug."""
-        program = self.argv[0] if self.argv else ""
-        if program and not foreign.is_foreign(program):
-            return
-        program = program or f"the program of dlv at {self.address}"
-        self.binary_notes = foreign.notes(apiserver.inspect(self.recorder.client, program), program)
+        if self.argv and not foreign.is_foreign(self.argv[0]):
+            return None
+        return apiserver.inspect(self.recorder.client, self._program)
 
     def _watch_startup(self) -> list[Subscription]:
         subscriptions: list[Subscription] = []

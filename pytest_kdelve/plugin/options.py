@@ -132,7 +132,7 @@ def read(config: pytest.Config) -> Settings:
     asked = Asked(*(_value(config, name) for name in Asked.__match_args__))
     settings = Settings(
         listen=_address(config, "listen") or Address(),
-        versions=_versions(asked, {*given, *(["kube-apiserver"] if is_unknown else [])}),
+        versions=_versions(asked, given, is_known=not is_unknown),
         asked=asked,
         source=source,
         given=given,
@@ -230,9 +230,16 @@ def _kubeconfig(config: pytest.Config) -> str:
     return ""
 
 
-def _versions(asked: Asked, given: Collection[str]) -> Versions:
+def _versions(asked: Asked, given: Collection[str], *, is_known: bool) -> Versions:
+    """Choose; where Kubernetes is not known yet, what depends on it is only read."""
     try:
-        return asked.choose(given=given)
+        if is_known:
+            return asked.choose(given=given)
+        if asked.kubernetes:
+            releases.parse_kubernetes_version(asked.kubernetes)
+        if asked.go:
+            releases.parse_go(asked.go)
+        return Asked(delve=asked.delve).choose(given={*given, "kube-apiserver"})
     except UsageError as error:
         named = [f"--kdelve-{name}" for name, text in asdict(asked).items() if text]
         raise UsageError(f"{' and '.join(named)}: {error}") from error

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.delve.inspection import Inspection, Module, inspect
+from pytest_kdelve.delve.inspection import BuildInfo, Inspection, Module, build_info, inspect
 from pytest_kdelve.errors import BinaryError, ProcessExitedError
-from tests.delve.conftest import DEBUGGABLE, Debug
+from tests.delve.conftest import DEBUGGABLE, Debug, break_at
 
 if TYPE_CHECKING:
     from tests.delve.toolchains import Toolchain
@@ -50,6 +50,14 @@ def test_a_trimmed_one(debug: Debug, flags: tuple[str, ...]) -> None:
     found = inspected(debug, "-trimpath", *flags)
     assert found.is_trimmed
     assert bool(found.optimised) is not bool(flags)
+
+
+def test_one_that_can_be_loaded_anywhere_tells_its_modules_once_it_runs(debug: Debug) -> None:
+    with debug("compiled", flags=(*DEBUGGABLE, "-buildmode=pie")).connect() as client:
+        assert build_info(client) == BuildInfo()
+        break_at(client, "compiled/main.go", "// within a loop")
+        client.continue_()
+        assert build_info(client).package == "example.com/compiled"
 
 
 @pytest.mark.parametrize("flags", ["-s", "-w", "-s -w", "-s -w=0"])

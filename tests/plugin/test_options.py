@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -143,9 +144,14 @@ def test_versions_that_fit(pytester: pytest.Pytester) -> None:
 def test_the_versions_of_a_checkout_are_not_chosen_yet(pytester: pytest.Pytester) -> None:
     """So none can be wrong yet."""
     pytester.mkdir("src")
-    found = settings(pytester, "--kdelve-source=src", "--kdelve-delve=1.9.1")
+    asked = releases.Asked(kubernetes="1.24.0", go="1.18", delve="1.9.1")
+    named = [f"--kdelve-{name}={text}" for name, text in asdict(asked).items()]
+    found = settings(pytester, "--kdelve-source=src", *named)
     assert found.source == pytester.path / "src"
-    assert found.asked == releases.Asked(delve="1.9.1")
+    assert found.asked == asked
+    for wrong in ("--kdelve-go=newest", "--kdelve-kubernetes=1.24"):
+        result = pytester.runpytest("--kdelve-source=src", wrong)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize("way", ["option", "ini", "environment"])

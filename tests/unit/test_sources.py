@@ -164,6 +164,15 @@ def test_a_module_that_was_taken_in_place_of_another(machine: Path) -> None:
     assert known.find(untrimmed) == str(cache / "k8s.io/apiserver@v0.0.0/pkg/b.go")
 
 
+def test_what_was_replaced_may_be_told_late(machine: Path) -> None:
+    file = write(machine / "home/go/pkg/mod/example.com/fork@v1.0.0/a.go")
+    told: dict[str, str] = {}
+    known = sources.Sources(replacements=lambda: told)
+    assert known.find("k8s.io/api@v0.0.0/b.go") is None
+    told["k8s.io/api@v0.0.0"] = "example.com/fork@v1.0.0"
+    assert known.find("k8s.io/api@v0.0.0/a.go") == file
+
+
 def test_a_file_is_where_the_compiler_saw_it(machine: Path) -> None:
     file = write(machine / "src/a.go")
     assert sources.Sources().find(file) == file
