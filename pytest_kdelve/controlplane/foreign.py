@@ -17,7 +17,8 @@ _OPTIMISED = (
     "{what}: a line may have no statement left, or several, and one that only computes a value may "
     "run where the source does not come to it, so mark lines that call something. A value is "
     "unreadable where the compiler kept none, and where the function assigns the variable more "
-    "than once, since it may be an earlier one. Built with -gcflags='all=-N -l', nothing is hidden"
+    "than once, since it may be an earlier one. Built with -gcflags='all=-N -l', nothing of "
+    "Kubernetes is hidden"
 )
 _TRIMMED = (
     "built with -trimpath: its source is looked for in Go's module cache and in GOROOT, so at= "

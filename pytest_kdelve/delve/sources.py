@@ -81,7 +81,9 @@ class Sources:
         for directory, here in self._substitute_path:
             yield from _substituted(compiled, directory, here)
         is_trimmed = not compiled.startswith("/")
-        if not is_trimmed:
+        if in_library := self._of_another_go(compiled):
+            yield from (f"{goroot}/src/{in_library}" for goroot in self._goroots)
+        elif not is_trimmed:
             yield compiled
         _, is_cached, rest = compiled.rpartition(_MODULE_CACHE)
         if _is_versioned(rest) and (is_trimmed or is_cached):
@@ -107,10 +109,20 @@ class Sources:
         self._known_replacements = self._known_replacements or self._ask_replacements()
         return self._known_replacements
 
+    def _of_another_go(self, compiled: str) -> str:
+        """Return the path in Go's library of a file in whose place is that of another Go by now."""
+        root, _, rest = compiled.partition("/src/")
+        there = _go_of(root) if rest else ""
+        return rest if there and self._version not in {"", there} else ""
+
+    @functools.cached_property
+    def _version(self) -> str:
+        found = _GO_VERSION.search(self._go_version())
+        return found[0] if found else ""
+
     @functools.cached_property
     def _goroots(self) -> list[Path]:
-        version = _GO_VERSION.search(self._go_version())
-        return [] if version is None else list(_goroots(version[0]))
+        return list(_goroots(self._version)) if self._version else []
 
 
 def _substituted(compiled: str, directory: str, here: str) -> Iterator[str]:
@@ -147,8 +159,13 @@ def _goroots(version: str) -> Iterator[Path]:
         candidates.append(Path(go).resolve().parents[1])
     candidates += module_cache().glob(f"golang.org/toolchain@*-{version}.*")
     for goroot in candidates:
-        if (source_lines(str(goroot / "VERSION")) or ("",))[0] == version:
+        if _go_of(str(goroot)) == version:
             yield goroot
+
+
+def _go_of(goroot: str) -> str:
+    """Return the version of the Go in a folder, such as "go1.26.8"; empty where it has none."""
+    return (source_lines(f"{goroot}/VERSION") or ("",))[0]
 
 
 def _escape(path: str) -> str:

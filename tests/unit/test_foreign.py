@@ -57,7 +57,7 @@ def test_a_checkout_with_changes() -> None:
 def test_what_optimisation_means_is_said() -> None:
     _, line = foreign.notes(inspection(optimised=("main.main",), debuggable=()), "kas")
     assert line.startswith("optimised: ")
-    assert line.endswith("Built with -gcflags='all=-N -l', nothing is hidden")
+    assert line.endswith("Built with -gcflags='all=-N -l', nothing of Kubernetes is hidden")
     _, line = foreign.notes(inspection(optimised=("net/http.F", "a.B")), "kas")
     assert line.startswith("optimised in part (net/http.F, a.B): ")
 

@@ -220,6 +220,23 @@ def test_the_standard_library_is_that_of_the_same_go(
         assert known.find("fmt/print.go") == found
 
 
+def test_a_go_that_was_replaced_by_another_is_not_read(
+    machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goroot, other = machine / "goroot", machine / "other"
+    compiled, file = write(goroot / "src/fmt/print.go"), write(other / "src/fmt/print.go")
+    write(goroot / "VERSION", "go1.26.8\n")
+    write(other / "VERSION", "go1.26.6\n")
+
+    def found(version: str) -> str | None:
+        return sources.Sources(go_version=lambda: f"Go cmd/compile {version}").find(compiled)
+
+    assert (found("go1.26.8"), found("go1.26.6")) == (compiled, None)
+    monkeypatch.setenv("GOROOT", str(other))
+    assert (found("go1.26.8"), found("go1.26.6")) == (compiled, file)
+    assert found("devel") == compiled, "it has no number to compare with"
+
+
 def test_the_targets_go_is_asked_for_only_where_the_standard_library_is_trimmed(
     machine: Path,
 ) -> None:
