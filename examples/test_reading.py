@@ -42,7 +42,7 @@ def test_the_aggregator_answers_apis_with_a_group_list(api):
 )
 @pytest.mark.hits(
     "endpoints/handlers/get.go",
-    at="getter(ctx, name, req)",
+    at="result, err := getter(ctx, name, req",
     locals={"name": "kubernetes", "namespace": "default"},
     count=1,
 )
@@ -91,7 +91,7 @@ def test_a_request_with_a_wrong_token_ends_at_authentication(api):
         "attributes.(data).User.(data).Name": "somebody",
     },
 )
-@pytest.mark.not_hits("endpoints/handlers/get.go", at="getter(ctx, name, req)")
+@pytest.mark.not_hits("endpoints/handlers/get.go", at="result, err := getter(ctx, name, req")
 def test_a_user_without_a_role_is_forbidden(api):
     """The ServiceAccount is an administrator, so it may act as somebody who is not."""
     somebody = {"Impersonate-User": "somebody"}
@@ -124,7 +124,8 @@ def test_a_post_goes_down_through_all_layers(api, namespace):
 )
 def test_a_decision_that_is_changed_is_obeyed(api, kdelve):
     """While the server is paused, the request waits in the background."""
-    with kdelve.pause("endpoints/filters/authorization.go", at="authorizationFinish :=") as pause:
+    decided = "if authorized == authorizer.DecisionAllow {"
+    with kdelve.pause("endpoints/filters/authorization.go", at=decided) as pause:
         answer = api.background.get("/api")
         stop = pause.wait()
         assert stop.locals["authorized"] == "DecisionAllow"
