@@ -33,7 +33,7 @@ def test_a_token_becomes_a_user_and_groups(api):
 @pytest.mark.hits(
     "request/anonymous/anonymous.go",
     at="return &authenticator.Response{",
-    locals={"len(a.allowedPaths)": 0, "req.URL.Path": "/livez"},
+    locals={"req.URL.Path": "/livez", "auds": ["https://kubernetes.default.svc.cluster.local"]},
 )
 def test_a_request_without_a_token_is_anonymous(api):
     """The authenticator of anonymous requests is asked last, when no other knew the user."""
@@ -63,7 +63,7 @@ def test_the_claims_of_a_token_are_checked_once(api, bearer):
 
 @pytest.mark.hits(
     "(*TokenREST).Create",
-    at="sc, pc, err := token.Claims(",
+    at="token.Claims(*svcacct, pod, secret,",
     locals={
         "exp": 1200,
         "req.Spec.Audiences": ["https://kubernetes.default.svc.cluster.local"],
