@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from pytest_kdelve import at
+
 KDELVE = "system:serviceaccount:default:kdelve"
 
 
@@ -54,15 +56,24 @@ def test_an_access_review_asks_for_another_user(api):
     assert api.post(path, json=review).json()["status"]["allowed"] is False
 
 
-@pytest.mark.hits(
-    "(*constrainedImpersonationHandler).ServeHTTP",
-    at="req = req.WithContext(request.WithUser(ctx, impersonatedUser.user))",
-    locals={
-        "requestor.(data).Name": KDELVE,
-        "wantedUser.Groups": ["readers"],
-        "impersonatedUser.user.(data).Name": "jane",
-        "impersonatedUser.user.(data).Groups": ["readers", "system:authenticated"],
-    },
+@pytest.mark.hits_in_order(
+    at(
+        "endpoints/filters/authentication.go",
+        "genericapirequest.WithUser(req.Context(), resp.User)",
+        locals={"resp.User.(data).Name": KDELVE},
+    ),
+    at(
+        "audit.LogImpersonatedUser",
+        locals={
+            "user.(data).Name": "jane",
+            "user.(data).Groups": ["readers", "system:authenticated"],
+        },
+    ),
+    at(
+        "endpoints/filters/authorization.go",
+        "if authorized == authorizer.DecisionAllow {",
+        locals={"attributes.(data).User.(data).Name": "jane", "authorized": "DecisionAllow"},
+    ),
 )
 def test_an_administrator_acts_as_jane(api):
     """The group of all authenticated users is added to those that were asked for."""
@@ -71,12 +82,15 @@ def test_an_administrator_acts_as_jane(api):
 
 
 @pytest.mark.hits(
-    "(*constrainedImpersonationHandler).ServeHTTP",
-    at='c.recordAttempt(ctx, "", "denied", duration)',
+    "rbac.(*RBACAuthorizer).Authorize",
+    at="return authorizer.DecisionNoOpinion, reason, nil",
     locals={
-        "requestor.(data).Name": re.compile("^system:serviceaccount:default:reading-"),
-        "wantedUser.Name": "jane",
-        "impersonatedUser": None,
+        "requestAttributes.(data).User.(data).Name": re.compile(
+            "^system:serviceaccount:default:reading-"
+        ),
+        "requestAttributes.(data).Verb": "impersonate",
+        "requestAttributes.(data).Resource": "users",
+        "requestAttributes.(data).Name": "jane",
     },
 )
 @pytest.mark.not_hits("endpoints/filters/authorization.go", at="a.Authorize(ctx, attributes)")
