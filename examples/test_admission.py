@@ -5,6 +5,7 @@ import re
 import pytest
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
+NO_POLICIES = "before, admissionregistration.k8s.io/v1 had no ValidatingAdmissionPolicy"
 
 
 @pytest.fixture
@@ -115,6 +116,7 @@ def no_drafts(create, prepare, eventually, name):
     return draft
 
 
+@pytest.mark.kubernetes(">=1.30", reason=NO_POLICIES)
 @pytest.mark.hits(
     "policy/validating.(*dispatcher).Dispatch",
     at="err := admission.NewForbidden(a, errors.New(message)).(*k8serrors.StatusError)",
@@ -128,6 +130,7 @@ def test_a_policy_refuses_a_draft(api, no_drafts):
     assert api.post(CONFIG_MAPS, json=no_drafts).status_code == 422
 
 
+@pytest.mark.kubernetes(">=1.30", reason=NO_POLICIES)
 @pytest.mark.hits(
     "policy/validating.(*validator).Validate",
     at="return ValidateResult{Decisions: decisions, AuditAnnotations: auditAnnotationResults}",
