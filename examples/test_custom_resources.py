@@ -57,13 +57,25 @@ def test_one_handler_serves_all_custom_resources(api, books):
 
 
 @pytest.mark.hits(
-    "apiextensions-apiserver/pkg/apiserver.(*unstructuredSchemaCoercer).apply",
-    at="structuraldefaulting.PruneNonNullableNullsWithoutDefaults(",
-    locals={"unknownFieldPaths": ["spec.colour"], "kind": "Book", "gv.Version": "v1"},
+    "schema/pruning.prune",
+    at="if ok {",
+    locals={"k": "colour", "v.(data)": "red", "ok": False, "s.AdditionalProperties": None},
 )
 def test_what_is_not_in_the_schema_is_pruned(api, books):
     answer = api.post(books, params={"dryRun": "All"}, json=book(books, colour="red"))
     assert answer.json()["spec"] == {"pages": 100}
+
+
+@pytest.mark.kubernetes(
+    ">=1.25", reason="before, the feature gate ServerSideFieldValidation was off by default"
+)
+@pytest.mark.hits(
+    "apiextensions-apiserver/pkg/apiserver.(*unstructuredSchemaCoercer).apply",
+    at="structuraldefaulting.PruneNonNullableNullsWithoutDefaults(",
+    locals={"unknownFieldPaths": ["spec.colour"], "kind": "Book", "gv.Version": "v1"},
+)
+def test_what_is_pruned_is_warned_of(api, books):
+    answer = api.post(books, params={"dryRun": "All"}, json=book(books, colour="red"))
     assert answer.headers["Warning"] == '299 - "unknown field \\"spec.colour\\""'
 
 
