@@ -11,7 +11,6 @@ DRY_RUN = {"dryRun": "All"}
     locals={
         "*options.PropagationPolicy": "Orphan",
         "shouldOrphan": True,
-        "shouldDeleteInForeground": False,
         "newFinalizers": ["orphan"],
     },
 )
@@ -23,7 +22,7 @@ def test_orphans_are_made_by_a_finalizer(api, config_map):
 
 @pytest.mark.hits(
     "registry.markAsDeleting",
-    at="var zero int64 = 0",
+    at="objectMeta.SetDeletionGracePeriodSeconds(&zero)",
     locals={
         "existingDeletionTimestamp": None,
         "obj.(data).ObjectMeta.Finalizers": ["foregroundDeletion"],
