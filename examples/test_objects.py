@@ -7,11 +7,12 @@ DRY_RUN = {"dryRun": "All"}
 
 @pytest.mark.hits(
     "apis/core/v1.SetDefaults_Service",
-    at="if service.ExternallyAccessible(obj)",
+    at="if obj.Spec.InternalTrafficPolicy == nil {",
     locals={
         "obj.GenerateName": "reading-",
         "obj.Spec.Type": "ClusterIP",
         "obj.Spec.SessionAffinity": "None",
+        "obj.Spec.InternalTrafficPolicy": None,
         "obj.Spec.Ports[0]": {"Protocol": "TCP", "Port": 80, "TargetPort": {"IntVal": 80}},
     },
 )
