@@ -46,7 +46,7 @@ def test_null_in_a_merge_patch_removes_a_field(api, config_map):
     at="converter := runtime.DefaultUnstructuredConverter",
     locals={
         'patchMap["spec"]': {"ports": [{"name": "tls", "port": 443}]},
-        'len(patchedObjMap["spec"].(map[string]interface {})["ports"].([]interface {}))': 2,
+        'len(patchedObjMap["spec"].(data)["ports"].(data))': 2,
     },
 )
 def test_a_strategic_patch_merges_lists_by_their_key(api, create):
