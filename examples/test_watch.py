@@ -15,9 +15,9 @@ def events(answer, number):
 
 
 @pytest.mark.hits(
-    "handlers.handleWatch",
+    "endpoints/handlers/get.go",
     at="watcher, err := rw.Watch(ctx, &opts)",
-    locals={"timeout": 1 * SECOND, "opts.ResourceVersion": "0", "isWatchList": False},
+    locals={"timeout": 1 * SECOND, "opts.ResourceVersion": "0", "opts.Watch": True},
     count=1,
 )
 def test_a_watch_ends_when_its_seconds_are_over(api):
@@ -27,13 +27,14 @@ def test_a_watch_ends_when_its_seconds_are_over(api):
 
 
 @pytest.mark.hits(
-    "handlers.(*WatchServer).HandleHTTP",
-    at="if err := watchEncoder.Encode(event); err != nil {",
-    locals={
-        "event.Type": "ADDED",
-        "event.Object.(data).Data": {"chapter": "1"},
-        "s.MediaType": "application/json",
-    },
+    "handlers.doTransformObject",
+    locals={"obj.(data).Data": {"chapter": "1"}},
+    count=1,
+)
+@pytest.mark.hits(
+    "endpoints/handlers/watch.go",
+    at="if len(ch) == 0 {",
+    locals={"event.Type": "ADDED", "s.MediaType": "application/json"},
     count=1,
 )
 def test_what_is_there_already_was_added(api, config_map, name):
@@ -43,6 +44,10 @@ def test_what_is_there_already_was_added(api, config_map, name):
     assert config_map.endswith(added["object"]["metadata"]["name"])
 
 
+@pytest.mark.kubernetes(
+    ">=1.32,!=1.33.*",
+    reason="the feature gate WatchList is on by default in 1.32, and from 1.34 on",
+)
 @pytest.mark.hits(
     "handlers.(*WatchServer).HandleHTTP",
     at="if err := watchEncoder.Encode(event); err != nil {",
