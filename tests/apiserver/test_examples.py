@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+from packaging.specifiers import SpecifierSet
 
 from tests.apiserver.running import ROOT, failure_of, if_kept
 from tests.apiserver.twins import TWINS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.apiserver.running import Runner
 
 OLDEST = "1.24.0"
@@ -31,12 +37,34 @@ def test_the_examples_hold(runner: Runner) -> None:
     result.assert_outcomes(passed=2 * len(TWINS))
 
 
+def not_for(version: str) -> Iterator[tuple[str, str]]:
+    """Yield the examples whose marks exclude a version, and what is said where they are skipped."""
+    for path in (ROOT / "examples").glob("test_*.py"):
+        for name, value in runpy.run_path(str(path)).items():
+            for mark in getattr(value, "pytestmark", ()):
+                versions = SpecifierSet(mark.args[0] if mark.name == "kubernetes" else "")
+                if version not in versions:
+                    reason = mark.kwargs["reason"]
+                    yield name, f"for Kubernetes {versions}, not {version}: {reason}"
+
+
 @if_kept(OLDEST)
 def test_the_examples_hold_on_the_oldest_version(runner: Runner) -> None:
     """With Go 1.18.2 and Delve 1.9.1; on those between by ``tox -e versions``."""
     shutil.copytree(ROOT / "examples", runner.pytester.path / "examples")
-    result = runner.run("-W", "error", f"--kdelve-kubernetes={OLDEST}")
-    result.assert_outcomes(passed=len(TWINS))
+    result = runner.run(
+        "-W",
+        "error",
+        f"--kdelve-kubernetes={OLDEST}",
+        "--junitxml=junit.xml",
+        timeout=580,
+    )
+    excluded = dict(not_for(OLDEST))
+    result.assert_outcomes(passed=len(TWINS) - len(excluded), skipped=len(excluded))
+    junit = ET.parse(runner.pytester.path / "junit.xml").getroot()  # noqa: S314 - our own file
+    skipped = {case.get("name"): case.find("skipped") for case in junit.iter("testcase")}
+    messages = {name: skip.get("message") for name, skip in skipped.items() if skip is not None}
+    assert messages == excluded
     result.stdout.fnmatch_lines(
         [f"Kubernetes {OLDEST} (built with Go 1.18.2), Delve 1.9.1, mode started, *"]
     )
