@@ -41,8 +41,9 @@ class _Token:
 class Assignments:
     """How often a variable may get a value as a ``whole``, and how often ``parts`` of it may.
 
-    ``p.field = 1`` and ``&p.field`` are of a part, which is no part of the variable where that is
-    a pointer. ``calls`` are those of methods, which may change a variable that is no pointer.
+    ``p.field = 1``, ``&p.field`` and ``p[1:]`` are of a part, which is no part of the variable
+    where that is a pointer or a slice. ``calls`` are those of methods, which may change a variable
+    that is no pointer.
     """
 
     whole: int = 0
@@ -102,7 +103,7 @@ def _counts(source: tuple[str, ...], first: int, last: int) -> tuple[Counter[str
         if token.kind != "name" or _text(tokens, at - 1) == ".":
             continue
         brackets = _opened_before(tokens, at)
-        is_referred_to = _text(tokens, at - brackets - 1) == "&"
+        is_referred_to = _text(tokens, at - brackets - 1) == "&" or _is_sliced(tokens, at)
         if at in declared and _text(tokens, at + 1) != ".":
             whole[token.text] += 1 + (at in results)
         elif is_referred_to or _is_assigned(tokens, at, brackets):
@@ -144,6 +145,20 @@ def _is_called_on(tokens: Sequence[_Token], index: int, brackets: int) -> bool:
         if token.text not in {".", "["} and before.text != ".":
             return False
         before = token
+    return False
+
+
+def _is_sliced(tokens: Sequence[_Token], index: int) -> bool:
+    """Whether a part of an operand is taken as a slice, which refers to an array."""
+    at = index + 1
+    while _text(tokens, at) in {".", "["}:
+        if _text(tokens, at) == ".":
+            at += 2
+            continue
+        last = _end_of_group(tokens, at)
+        if ":" in (token.text for token in tokens[at:last]):
+            return True
+        at = last + 1
     return False
 
 

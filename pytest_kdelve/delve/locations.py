@@ -298,7 +298,9 @@ class Resolver:
             # So it calls the whole function that sets a package's variables, yet finds its lines.
             first = msgspec.structs.replace(first, file=file, line=line)
         place = self._outermost(self._to_place(first))
-        return replace(place, pcs=tuple(join(self._client, pc) for pc in place.pcs))
+        source = self.sources.line(file, line)
+        pcs = tuple(filter(None, (join(self._client, pc, source) for pc in place.pcs)))
+        return replace(place, pcs=pcs) if pcs else None
 
     def _outermost(self, place: Place) -> Place:
         """Leave the closures that begin on a line to their own names.

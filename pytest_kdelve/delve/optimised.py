@@ -49,6 +49,8 @@ _PLACE_ONLY = api.LoadConfig(
 _OLDEST_GO = (1, 20)
 _IN_REGISTER = "DW_OP_reg"
 _IN_PIECES = "DW_OP_piece"
+#: Memory of the function.
+_SLOT = re.compile(r"DW_OP_fbreg -0x[0-9a-f]+")
 _OF_PACKAGE = "DW_OP_addr"
 #: Memory that is the variable's for as long as the function runs.
 _OF_CALLER = re.compile(r"DW_OP_call_frame_cfa|DW_OP_fbreg 0x")
@@ -85,6 +87,7 @@ class Optimised:
         # One that was built from its repository has no number.
         self._is_old = () < numbers(go_version)[:2] < _OLDEST_GO
         self._variables: dict[tuple[int, str, bool], api.Variable | None] = {}
+        self._slots: dict[int, Mapping[str, frozenset[str]]] = {}
 
     def doubt(
         self, client: Client, expression: str, goroutine: int, frames: Sequence[api.Stackframe]
@@ -100,13 +103,14 @@ class Optimised:
             if not problem:
                 is_declared = problem is not None
                 variable = self._ask_for(client, name, goroutine, frames, number)
+                scope = api.EvalScope(goroutine_id=goroutine, frame=number)
                 problem = self._of_variable(
                     variable,
                     frames[number],
                     is_declared=is_declared,
                     is_outer=frames[number].pc != frames[0].pc,
                     has_capacity=bool(_CAPACITY.search(expression)),
-                )
+                ) or self._by_others(client, scope, frames[number], variable)
             if problem:
                 return f"optimised: {problem}"
         return ""
@@ -166,9 +170,17 @@ class Optimised:
         return value
 
     def by_name(
-        self, variables: Iterable[api.Variable] | None, frame: api.Stackframe
+        self,
+        variables: Iterable[api.Variable] | None,
+        client: Client,
+        goroutine: int,
+        frame: api.Stackframe,
     ) -> Mapping[str, object]:
-        """Return ``values.by_name`` for an optimised frame, without what is not to be trusted."""
+        """Return ``values.by_name`` for an optimised frame, without what is not to be trusted.
+
+        The frame is the innermost one of the goroutine.
+        """
+        scope = api.EvalScope(goroutine_id=goroutine)
         given = list(variables or ())
         found = values.by_name(given)
         visible = {each.name: each for each in given if not each.flags & _SHADOWED}
@@ -176,7 +188,8 @@ class Optimised:
             problem = self._by_source(frame, name)
             if problem is None:
                 problem = _undeclared(frame, name)
-            if problem := problem or self._by_place(frame, visible[name]):
+            problem = problem or self._by_place(frame, visible[name])
+            if problem := problem or self._by_others(client, scope, frame, visible[name]):
                 found[name] = values.Unreadable(f"optimised: {problem}")
             else:
                 found[name] = self.explain(name, found[name], [frame])
@@ -247,6 +260,42 @@ class Optimised:
             variable, is_outer=is_outer, has_capacity=has_capacity, is_changed=is_changed
         )
 
+    def _by_others(
+        self,
+        client: Client,
+        scope: api.EvalScope,
+        frame: api.Stackframe,
+        variable: api.Variable | None,
+    ) -> str:
+        """Return what other variables of the frame say against a variable's memory.
+
+        For ``old := obj`` it may be that of ``obj``, also when that has got another value.
+        """
+        slots = frozenset(_SLOT.findall(variable.location_expr if variable else ""))
+        if not slots or variable is None or variable.flags & _ESCAPED:
+            return ""
+        if frame.pc not in self._slots:
+            self._slots[frame.pc] = self._slots_of_others(client, scope, frame)
+        for name, others in self._slots[frame.pc].items():
+            if name != variable.name and others & slots:
+                return f"{variable.name} is kept with {name}, which gets other values"
+        return ""
+
+    def _slots_of_others(
+        self, client: Client, scope: api.EvalScope, frame: api.Stackframe
+    ) -> Mapping[str, frozenset[str]]:
+        """Return the memory of each variable that gets more than one value."""
+        lines = self._sources.lines(frame.file)
+        found = [
+            *client.list_local_vars(scope, _PLACE_ONLY),
+            *client.list_function_args(scope, _PLACE_ONLY),
+        ]
+        return {
+            each.name: frozenset(_SLOT.findall(each.location_expr))
+            for each in found
+            if assignments.count(lines, frame.line, each.name).whole != 1
+        }
+
 
 def _mistrust(
     variable: api.Variable, *, is_outer: bool, has_capacity: bool, is_changed: bool
@@ -259,17 +308,18 @@ def _mistrust(
     place, name = variable.location_expr, variable.name
     if is_outer and _IN_REGISTER in place:
         return f"{name} was in a register, which has been used again since"
+    elsewhere = f"where Delve looks for {name} may be another variable by now, or a part of it only"
     if variable.flags & _ESCAPED:
         return ""
+    if is_changed and variable.flags & _ARGUMENT:
+        return elsewhere
     if _IN_PIECES in place:
         is_lost = has_lost_parts(variable, has_capacity=has_capacity)
         return f"parts of {name} are not kept, or not where Delve reads them" * is_lost
     if variable.flags & _ARGUMENT and _OF_CALLER.search(place):
         return ""
     is_memory = place.startswith("[block]") or (is_changed and _IN_REGISTER not in place)
-    if is_memory or not is_word(variable):
-        return f"where Delve looks for {name} may be another variable by now, or a part of it only"
-    return ""
+    return elsewhere * (is_memory or not is_word(variable))
 
 
 def reads_outer_frame(expression: str) -> bool:

@@ -254,8 +254,8 @@ class Paused:
         others = [each for each, is_own in zip(visible, is_arg, strict=True) if not is_own]
         if not (frames := self._optimised_frames(client, 1)):
             return values.by_name(args), values.by_name(others)
-        judge = self._judge(client)
-        return judge.by_name(args, frames[0]), judge.by_name(others, frames[0])
+        by_name, where = self._judge(client).by_name, (client, self.hit.goroutine, frames[0])
+        return by_name(args, *where), by_name(others, *where)
 
     def _load(self, client: Client, variable: api.Variable) -> object:
         whole = loading.load_whole(client, variable, self._scope, _ONE_LEVEL)

@@ -327,7 +327,10 @@ class Recorder:
     def _by_name(self, client: Client, stop: Stopped) -> ByName:
         if not stop.frames or not is_optimised(stop.frames[0]):
             return values.by_name
-        return partial(self._judge(client).by_name, frame=stop.frames[0])
+        by_name = self._judge(client).by_name
+        return partial(
+            by_name, client=client, goroutine=stop.thread.goroutine_id, frame=stop.frames[0]
+        )
 
     def _value(self, client: Client, stop: Stopped, expression: str, depth: int) -> object:
         """Return an expression's value; of an optimised function, none that may be wrong."""

@@ -8,6 +8,7 @@ import pytest
 
 from pytest_kdelve.delve import api
 from pytest_kdelve.delve.locations import Location, Resolver
+from pytest_kdelve.errors import LocationError
 
 if TYPE_CHECKING:
     from tests.delve.conftest import Debug
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
         "// after loop": 3,
         "// in a loop, after if": 6,
         "// return": 2,
+        "// first in a loop": 6,
+        "// first in a second loop": 6,
+        "// of a large frame": 2,
         "// loop": 10,
     }.items(),
 )
@@ -36,3 +40,11 @@ def test_each_pass_is_a_hit(debug: Debug, at: str, passes: int) -> None:
         while not client.continue_().exited:
             hits += 1
     assert hits == passes
+
+
+def test_a_switch_of_which_only_its_end_is_left_has_no_statement(debug: Debug) -> None:
+    """It would be hit by those that come from some of its cases only."""
+    with debug("joining").connect() as client:
+        location = Location.parse("joining/main.go", "// a switch")
+        with pytest.raises(LocationError, match="has no statement"):
+            Resolver(client).resolve(location)

@@ -24,6 +24,8 @@ MISPLACED = [
     ("// of the capacity", "cap(list)", 10, "parts of list are not kept"),
     ("// of the inner ones", "outer.Middle.Inner.Q", 6, "parts of outer are not kept"),
     ("// assigned in brackets", "x", 4, "x gets a value more than once"),
+    ("// of another value now", "old", 1, "old is kept with number, which gets other values"),
+    ("// changed by a method", "t.A", 9, "may be another variable by now, or a part of it only"),
 ]
 
 
@@ -59,6 +61,9 @@ def test_a_frame_has_no_wrong_values(debug: Debug, flags: tuple[str, ...]) -> No
         "// of two, one": {"two": {"A": 1, "B": 2}, "ok": True},
         "// not counted yet": {"counter": {"number": 0, "name": ""}},
         "// assigned in brackets": {"start": 2, "x": 4},
+        "// of another value now": {"old": 1, "number": 8},
+        "// changed by a method": {"t": {"A": 9, "B": 2}, "number": 9},
+        "// changed by its slice": {"list": [60]},
         "// set": {"two": {"A": 1, "B": 2}, "number": 3},
         ", number) // assigned": {"number": 3},
         "// in main": {"round": 1},

@@ -130,7 +130,7 @@ func f() {
 	(s).r.Inc()
 	q[0].Inc().p()
 	n.o(m)
-	l(k).j = 1
+	use(k[:], j.l[1:2], i[h])
 }
 """
 
@@ -149,6 +149,9 @@ func f() {
         "q": Assignments(calls=1),
         "n": Assignments(calls=1),
         "m": Assignments(),
+        "k": Assignments(parts=1),
+        "j": Assignments(parts=1),
+        "i": Assignments(),
         "use": Assignments(),
     }.items(),
 )

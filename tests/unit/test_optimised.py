@@ -42,6 +42,12 @@ class Asked:
         self._variables = variables
         self.scopes: list[tuple[str, int]] = []
 
+    def list_local_vars(self, _scope: api.EvalScope, _load: api.LoadConfig) -> list[Variable]:
+        return list(self._variables.values())
+
+    def list_function_args(self, _scope: api.EvalScope, _load: api.LoadConfig) -> list[Variable]:
+        return []
+
     def eval(self, name: str, scope: api.EvalScope, _load: api.LoadConfig) -> Variable:
         self.scopes.append((name, scope.frame))
         if name not in self._variables:
@@ -116,6 +122,33 @@ def test_memory_that_may_be_used_again(file: str) -> None:
         assert doubt("once", frame(file), once=kept) == ""
     package = variable("once", location_expr="[block] DW_OP_addr 0x1 ")
     assert doubt("once", frame(file), once=package) == ""
+
+
+def test_memory_of_a_variable_that_gets_other_values(file: str) -> None:
+    """As ``once := total`` may be left where ``total`` is."""
+    slot, other = "[0x1:0x2] DW_OP_fbreg -0x10 ", "[0x1:0x2] DW_OP_fbreg -0x100 "
+    once, total = variable("once", location_expr=slot), variable("total", location_expr=slot)
+    assert doubt("once", frame(file), once=once, total=total) == (
+        "optimised: once is kept with total, which gets other values"
+    )
+    total = variable("total", location_expr=other)
+    assert doubt("once", frame(file), once=once, total=total) == ""
+    name = variable("name", location_expr=slot)
+    assert doubt("once", frame(file), once=once, name=name) == "", "it gets its value once"
+
+
+def test_an_argument_that_methods_may_change(tmp_path: Path) -> None:
+    path = tmp_path / "store.go"
+    path.write_text(
+        "package store\n\nfunc With(pair Pair) Pair {\n\tpair.Set(1)\n\treturn pair\n}\n"
+    )
+    here = api.Stackframe(
+        file=str(path), line=4, pc=HERE, function=api.Function(name="store.With", optimized=True)
+    )
+    pieces = "[0x1:0x2] DW_OP_reg0(Rax) DW_OP_piece 0x8 DW_OP_reg3(Rbx) DW_OP_piece 0x8 "
+    for place in (REGISTER, pieces, "[block] DW_OP_call_frame_cfa "):
+        pair = variable("pair", kind=Kind.STRUCT, location_expr=place, flags=VariableFlags.ARGUMENT)
+        assert "may be another variable by now" in doubt("pair", here, pair=pair)
 
 
 def test_parts_that_are_not_kept(file: str) -> None:
@@ -204,9 +237,10 @@ def test_all_variables_of_a_frame(file: str) -> None:
         variable("name", unreadable="empty OP stack", location_expr=""),
         variable("once", flags=VariableFlags.SHADOWED, value="2"),
     ]
-    found = Optimised(Sources(), "1.26.8").by_name(variables, frame(file))
+    client = cast("Client", Asked({}))
+    found = Optimised(Sources(), "1.26.8").by_name(variables, client, 7, frame(file))
     assert found["once"] == 1
     reasons = {name: value.reason for name, value in found.items() if name != "once"}  # type: ignore[attr-defined]
     assert reasons["total"].startswith("optimised: total gets a value more than once")
     assert reasons["name"].startswith("optimised: the compiler kept no value of name")
-    assert Optimised(Sources(), "1.26.8").by_name(None, frame(file)) == {}
+    assert Optimised(Sources(), "1.26.8").by_name(None, client, 7, frame(file)) == {}

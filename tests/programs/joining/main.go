@@ -74,6 +74,54 @@ func returning(first bool) bool {
 	return calls > 3 // return
 }
 
+func afterIfInLoop(first bool) int {
+	rounds := 0
+	if first {
+		calls++
+	}
+	for {
+		rounds++ // first in a loop
+		if rounds == 3 {
+			break
+		}
+	}
+	return rounds
+}
+
+func afterLoopInLoop() int {
+	rounds := 0
+	for rounds < 2 {
+		rounds++
+	}
+	for {
+		rounds++ // first in a second loop
+		if rounds == 5 {
+			return rounds
+		}
+	}
+}
+
+func large(first bool) [99]int {
+	var numbers [99]int
+	if first {
+		numbers[1] = calls
+	}
+	return numbers // of a large frame
+}
+
+func afterIfSwitch(first bool) int {
+	if first {
+		calls++
+	}
+	switch { // a switch
+	case calls > 100:
+		return 1
+	case first:
+		calls--
+	}
+	return 2
+}
+
 func main() {
 	ready := make(chan int, 1)
 	ready <- 1
@@ -87,6 +135,10 @@ func main() {
 		afterSwitch(mode + 1)
 		afterSelect(ready)
 		returning(first)
+		afterIfInLoop(first)
+		afterLoopInLoop()
+		large(first)
+		afterIfSwitch(first)
 	}
 	afterLoop(0)
 	afterLoop(1)

@@ -110,6 +110,32 @@ func setting(two Two, number int) int {
 	return emit("got", two.A, two.B, number)
 }
 
+//go:noinline
+func former(start int) int {
+	number := plus(start)
+	old := number
+	emit("former", old)
+	number = plus(number + 7)
+	emit("former") // of another value now
+	return number
+}
+
+func (t *Two) Set(number int) { t.A = number }
+
+//go:noinline
+func (t Two) With(number int) Two {
+	t.Set(number)
+	emit("with") // changed by a method
+	return t
+}
+
+//go:noinline
+func slicing(list [1]int) int {
+	copy(list[:], []int{plus(60)})
+	emit("slicing") // changed by its slice
+	return list[0]
+}
+
 var packaged = 3
 
 //go:noinline
@@ -128,6 +154,9 @@ func main() {
 	nested(Outer{Middle{Inner{5, 6}}})
 	bracketed(2)
 	outer(1)
+	former(1)
+	Two{1, 2}.With(9)
+	slicing([1]int{1})
 	setting(Two{1, 2}, 3)
 	assigning()
 	round := plus(0)
