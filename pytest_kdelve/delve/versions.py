@@ -53,6 +53,9 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 
 #: An old Delve lists all goroutines for a filter of ``GoroutineField.WAITING_ON_CHANNEL``.
 CHANNEL_FILTER = "1.21.1"
+#: An old Delve has no ``runtime.frame(n)``, and looks for a function of that name, for 0.4 s in a
+#: kube-apiserver (``findGlobal`` in pkg/proc/eval.go).
+FRAME = "1.22.0"
 #: An old Delve has no ``delve.catch`` in conditions (``compileAST`` in its evalop package).
 CATCH = "1.26.0"
 

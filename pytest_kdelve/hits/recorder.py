@@ -310,9 +310,12 @@ class Recorder:
             return Finding.in_frame(stop.request, stop.holder)
         finding = self._finder.find(client, stop.thread.goroutine_id, stop.frames)
         armed = stop.armed
-        if finding and finding.holder not in {None, armed.holder} and armed.id:
-            armed.holder = finding.holder
-            self._holders[armed.pc] = finding.holder
+        holder = finding.holder if finding else None
+        if holder and holder.frame and not client.is_at_least(versions.FRAME):
+            return finding
+        if holder not in {None, armed.holder} and armed.id:
+            armed.holder = holder
+            self._holders[armed.pc] = holder
             client.amend_breakpoint(self._wanted(client, armed))
         return finding
 
