@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from pytest_kdelve.delve import api
+from pytest_kdelve.delve import api, versions
 from pytest_kdelve.delve.stops import Stop, StopReason
 from pytest_kdelve.errors import RPCError
 
@@ -88,6 +88,7 @@ class FakeClient:
         self.own_breakpoints: set[int] = set()
         self.loads: list[api.LoadConfig] = []
         self.can_catch = True
+        self.has_outer_frames = True
         #: What ``GODEBUG=tracebackancestors`` keeps, None where it is not set.
         self.ancestor_ids: Sequence[int] | None = None
 
@@ -99,8 +100,8 @@ class FakeClient:
     def stack(self) -> list[api.Stackframe]:
         return _stack(self.frames)
 
-    def is_at_least(self, _version: str) -> bool:
-        return self.can_catch
+    def is_at_least(self, version: str) -> bool:
+        return self.can_catch if version == versions.CATCH else self.has_outer_frames
 
     def count(self) -> Counter[str]:
         """Return how often each method was called since this was asked last."""

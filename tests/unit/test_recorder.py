@@ -148,6 +148,17 @@ def test_the_second_hit_at_a_place_needs_no_call(fake: Fake) -> None:
     assert [hit.values["name"] for hit in subscriber.hits] == ["a", "b", "c"]
 
 
+def test_an_old_delve_is_asked_for_nothing_in_an_outer_frame(fake: Fake) -> None:
+    """It would look for a function of that name, which takes longer than to look at each hit."""
+    fake.client.has_outer_frames = False
+    subscriber = Subscriber(1, expressions={"name": 1})
+    fake.add(subscriber)
+    for audit_id in (OTHERS, OWN):
+        fake.hit(1, audit_id, name=string("a"))
+    assert fake.breakpoint.variables == ["name"]
+    assert [hit.is_own for hit in subscriber.hits] == [False, True]
+
+
 def test_what_was_learned_at_a_place_outlives_its_breakpoint(fake: Fake) -> None:
     first, second = Subscriber(1), Subscriber(1)
     fake.add(first)
