@@ -129,13 +129,16 @@ def test_the_overridable_fixtures_are_used(runner: Runner) -> None:
 
 
 def test_a_stripped_binary_is_refused(runner: Runner, tmp_path: Path) -> None:
-    (tmp_path / "go.mod").write_text("module program\n\ngo 1.21\n")
-    (tmp_path / "main.go").write_text("package main\n\nfunc main() { println(1) }\n")
-    binary = tmp_path / "program"
+    # Go takes no go.mod in the folder that is TMPDIR.
+    folder = tmp_path / "program"
+    folder.mkdir()
+    (folder / "go.mod").write_text("module program\n\ngo 1.21\n")
+    (folder / "main.go").write_text("package main\n\nfunc main() { println(1) }\n")
+    binary = folder / "program"
     go = shutil.which("go")
     assert go, "Go is on PATH wherever the tests run: the extra brings it"
     argv = [go, "build", "-ldflags=-s -w", "-o", str(binary), "."]
-    subprocess.run(argv, cwd=tmp_path, check=True, timeout=300)
+    subprocess.run(argv, cwd=folder, check=True, timeout=300)
     result = runner.run_file(ONE_TEST, f"--kdelve-apiserver={binary}")
     result.assert_outcomes(errors=1)
     assert failure_of(result, "test_get") == (
