@@ -190,6 +190,7 @@ def test_a_hot_line_lets_the_test_end_and_loses_none_of_its_hits(
     """For each object of each list, of everybody, while others ask as fast as they can."""
     others = [somebody("/apis/rbac.authorization.k8s.io/v1/clusterroles", a_second=1000)] * 3
     with kdelve.watch("api/meta.Accessor") as hits:
-        others[0].wait_for(3)
+        # More would take so long on a slow machine that the line is switched off for them.
+        others[0].wait_for(1)
         assert api.get(SERVICE).ok
     assert hits
