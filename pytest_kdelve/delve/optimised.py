@@ -86,8 +86,9 @@ class Optimised:
         self._built = built
         # One that was built from its repository has no number.
         self._is_old = () < numbers(go_version)[:2] < _OLDEST_GO
-        self._variables: dict[tuple[int, str, bool], api.Variable | None] = {}
-        self._slots: dict[int, Mapping[str, frozenset[str]]] = {}
+        # By pc and function, since an inlined call and its caller have one pc.
+        self._variables: dict[tuple[int, str, str, bool], api.Variable | None] = {}
+        self._slots: dict[tuple[int, str], Sequence[tuple[str, frozenset[str]]]] = {}
 
     def doubt(
         self, client: Client, expression: str, goroutine: int, frames: Sequence[api.Stackframe]
@@ -229,7 +230,7 @@ class Optimised:
         """
         frame = frames[number]
         # Inlined calls share the registers of the function that they are in.
-        key = frame.pc, name, frame.pc != frames[0].pc
+        key = *_at(frame), name, frame.pc != frames[0].pc
         if key not in self._variables:
             scope = api.EvalScope(goroutine_id=goroutine, frame=number)
             try:
@@ -274,27 +275,27 @@ class Optimised:
         slots = frozenset(_SLOT.findall(variable.location_expr if variable else ""))
         if not slots or variable is None or variable.flags & _ESCAPED:
             return ""
-        if frame.pc not in self._slots:
-            self._slots[frame.pc] = self._slots_of_others(client, scope, frame)
-        for name, others in self._slots[frame.pc].items():
+        if _at(frame) not in self._slots:
+            self._slots[_at(frame)] = self._slots_of_others(client, scope, frame)
+        for name, others in self._slots[_at(frame)]:
             if name != variable.name and others & slots:
                 return f"{variable.name} is kept with {name}, which gets other values"
         return ""
 
     def _slots_of_others(
         self, client: Client, scope: api.EvalScope, frame: api.Stackframe
-    ) -> Mapping[str, frozenset[str]]:
-        """Return the memory of each variable that gets more than one value."""
+    ) -> Sequence[tuple[str, frozenset[str]]]:
+        """Return name and memory of each variable that gets more than one value."""
         lines = self._sources.lines(frame.file)
         found = [
             *client.list_local_vars(scope, _PLACE_ONLY),
             *client.list_function_args(scope, _PLACE_ONLY),
         ]
-        return {
-            each.name: frozenset(_SLOT.findall(each.location_expr))
+        return [
+            (each.name, frozenset(_SLOT.findall(each.location_expr)))
             for each in found
             if assignments.count(lines, frame.line, each.name).whole != 1
-        }
+        ]
 
 
 def _mistrust(
@@ -348,6 +349,10 @@ def _kept_nowhere(frame: api.Stackframe, name: str, reason: str) -> str:
 
 def _undeclared(frame: api.Stackframe, name: str) -> str:
     return f"the source of {_short(frame)} does not say where {name} gets its values"
+
+
+def _at(frame: api.Stackframe) -> tuple[int, str]:
+    return frame.pc, frame.function.name if frame.function else ""
 
 
 def _short(frame: api.Stackframe) -> str:

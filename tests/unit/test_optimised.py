@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import pytest
 
 from pytest_kdelve.delve import api
@@ -135,6 +136,27 @@ def test_memory_of_a_variable_that_gets_other_values(file: str) -> None:
     assert doubt("once", frame(file), once=once, total=total) == ""
     name = variable("name", location_expr=slot)
     assert doubt("once", frame(file), once=once, name=name) == "", "it gets its value once"
+
+
+def test_memory_of_one_of_two_variables_with_one_name(file: str) -> None:
+    slot, other = "[0x1:0x2] DW_OP_fbreg -0x10 ", "[0x1:0x2] DW_OP_fbreg -0x100 "
+    once = variable("once", location_expr=slot)
+    total = variable("total", location_expr=slot)
+    hidden = variable("total", location_expr=other)
+    said = doubt("once", frame(file), once=once, total=total, hidden=hidden)
+    assert "once is kept with total" in said
+
+
+def test_an_inlined_call_and_its_caller_have_variables_of_their_own(file: str) -> None:
+    """Though they stand at one instruction."""
+    asked = Asked({"once": variable("once")})
+    client, judge = cast("Client", asked), Optimised(Sources(), "1.26.8")
+    caller = msgspec.structs.replace(
+        frame(file), function=api.Function(name="example.com/store.List", optimized=True)
+    )
+    for expression in ("once", "runtime.frame(1).once"):
+        judge.doubt(client, expression, 7, [frame(file), caller])
+    assert asked.scopes == [("once", 0), ("once", 1)]
 
 
 def test_an_argument_that_methods_may_change(tmp_path: Path) -> None:
