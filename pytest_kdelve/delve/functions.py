@@ -61,6 +61,17 @@ def around(function: str) -> list[str]:
     return found
 
 
+def declared_on(function: str, source: Sequence[str]) -> int | None:
+    """Return the line of a file, as gofmt writes it, that begins a function; lines count from 1.
+
+    None for what has no name there, such as a closure.
+    """
+    _, *receiver, name = generic(function).rpartition("/")[2].split(".")
+    of = "".join(rf"\((\w+ )?\*?{re.escape(each.strip('(*)'))}(\[.*\])?\) " for each in receiver)
+    begins = re.compile(rf"func {of}{re.escape(name)}[\[(]")
+    return next((n for n, line in enumerate(source, start=1) if begins.match(line)), None)
+
+
 def written(wanted: str, functions: Iterable[str]) -> dict[str, list[str]]:
     """Return the functions that a whole name or else a suffix names, and the compiled ones of each.
 

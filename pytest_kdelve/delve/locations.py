@@ -51,6 +51,10 @@ _COPIED = (
     "since the binary is optimised, and its hits would not be seen; name a line of a caller, or "
     "build with -gcflags='all=-N -l'"
 )
+_NO_BEGINNING = (
+    "{location}: the binary is optimised, so only the source says where the function begins, which "
+    "does not stand where it was compiled, or does not name the function; give a line of its file"
+)
 #: How many lines before and after one without a statement are looked at.
 _NEARBY = 12
 
@@ -254,8 +258,8 @@ class Resolver:
         changed = [file for file, time in modified.items() if time and time > self._built]
         if changed:
             raise LocationError(
-                f"{location}: the source is newer than the binary, so at= may find "
-                "another line than the binary's; build it again, or give a line:",
+                f"{location}: the source is newer than the binary, so its lines may be other ones; "
+                "build it again, or give a line of the file:",
                 candidates=some([self.sources.find(file) or file for file in changed]),
             )
 
@@ -348,7 +352,7 @@ class Resolver:
     def _in_function(self, location: Location, entry: api.Location) -> Place:
         if location.at is None and location.line is None:
             return self._to_place(self._entries.usable(entry))
-        first, last = self._extent(entry)
+        first, last = self._extent(location, entry)
         line = None if location.line is None else first + location.line
         if line is not None and line > last:
             message = f"{location}: the function's last line is its line {last - first}:"
@@ -357,16 +361,24 @@ class Resolver:
             return self._with_text(location, {entry.file: range(first, last + 1)}, line)
         return self._with_statement(location, entry.file, line or first)
 
-    def _extent(self, entry: api.Location) -> tuple[int, int]:
+    def _extent(self, location: Location, entry: api.Location) -> tuple[int, int]:
         """Return the first and last line of a function together with its closures.
 
         The closures are functions of their own in the binary, so the end is looked up in the
         source.
         """
+        source = self.sources.lines(entry.file)
         own = self._entries.lines(entry)
         # The lowest line may be that of a function above which was inlined here.
         first, last = own[0], max(own)
-        return first, end_of_block(self.sources.lines(entry.file), first, last)
+        if is_optimised(entry):
+            # So may the first one, and the highest.
+            self._check_unchanged(location, [entry.file])
+            function = entry.function.name if entry.function else ""
+            first = last = functions.declared_on(function, source) or own[0]
+            if "func" not in self.sources.line(entry.file, first):
+                raise LocationError(_NO_BEGINNING.format(location=location))
+        return first, end_of_block(source, first, last)
 
     def _to_place(self, found: api.Location) -> Place:
         if is_optimised(found):

@@ -55,9 +55,11 @@ def end_of_block(lines: Sequence[str], first: int, last: int) -> int:
     gofmt puts the closing brace below the first character of the opening line.
     """
     opening = lines[first - 1] if first <= len(lines) else ""
+    if first == last and not any(opening.count(a) > opening.count(b) for a, b in ("{}", "()")):
+        return last
     closing = opening[: len(opening) - len(opening.lstrip())] + "}"
-    ends = (n for n in range(last, len(lines) + 1) if lines[n - 1].startswith(closing))
-    return last if first == last else next(ends, last)
+    after = range(max(first + 1, last), len(lines) + 1)
+    return next((n for n in after if lines[n - 1].startswith(closing)), last)
 
 
 def some(candidates: Sequence[str]) -> list[str]:

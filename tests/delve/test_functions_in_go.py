@@ -200,6 +200,29 @@ def test_there_is_nothing_inside_of_a_function_that_was_inlined(
         assert len(resolve(client, "main.inlined").pcs) == 3
 
 
+@pytest.mark.parametrize("flags", [OPTIMISED, DEBUGGABLE], ids=["optimised", "debuggable"])
+def test_a_function_below_that_is_inlined_is_no_part_of_it(
+    debug: Debug, flags: tuple[str, ...]
+) -> None:
+    with debug(PROGRAM, flags=flags).connect() as client:
+        assert resolve(client, "callsBelow", "the one below").source.endswith("calls the one below")
+        with pytest.raises(LocationError, match="no line of it has this text"):
+            resolve(client, "callsBelow", "in the one below")
+        with pytest.raises(LocationError, match="last line is its line 2"):
+            resolve(client, "callsBelow:5")
+
+
+@pytest.mark.parametrize("within", ["callsBelow:1", "callsBelow:0"])
+def test_without_the_source_nobody_knows_where_an_optimised_function_begins(
+    debug: Debug, within: str
+) -> None:
+    with (
+        debug(PROGRAM, flags=("-trimpath",)).connect() as client,
+        pytest.raises(LocationError, match="only the source says where the function begins"),
+    ):
+        resolve(client, within)
+
+
 def test_a_closure_is_left_out_of_its_first_line_in_an_optimised_program(debug: Debug) -> None:
     with debug(PROGRAM, flags=OPTIMISED).connect() as client:
         place = resolve(client, "main.go", "// begins a deferred closure")

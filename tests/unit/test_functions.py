@@ -163,3 +163,30 @@ def test_the_functions_that_one_is_written_inside_of(function: str, outer: list[
 def test_the_method_by_pointer(method: str, by_pointer: str) -> None:
     """A closure looks like a method, but no binary has the name that it gets."""
     assert functions.by_pointer(method) == by_pointer
+
+
+@pytest.mark.parametrize(
+    ("function", "line"),
+    [
+        ("main.run", 1),
+        ("example.com/main.(*Set[go.shape.int]).Add", 2),
+        ("example.com/a.b/main.Set.Add", 2),
+        ("main.Value.Add", 3),
+        ("main.Add", 4),
+        ("main.Largest[go.shape.int]", 5),
+        ("main.ru", None),
+        ("main.run.func1", None),
+        ("main.init.0", None),
+    ],
+)
+def test_a_function_is_declared_on_one_line(function: str, line: int | None) -> None:
+    source = [
+        "func run(",
+        "func (s *Set[T]) Add(element T) {",
+        "func (Value) Add() {}",
+        "func Add() {",
+        "func Largest[T any](all []T) T {",
+        "func init() {",
+        "// func ru()",
+    ]
+    assert functions.declared_on(function, source) == line

@@ -251,8 +251,8 @@ def test_a_text_is_not_looked_up_in_a_file_that_is_newer_than_the_binary(
             with pytest.raises(LocationError) as raised:
                 it.resolve(Location.parse("a.go", at="package a"))
             assert str(raised.value) == (
-                "a.go at 'package a': the source is newer than the binary, so at= may find "
-                f"another line than the binary's; build it again, or give a line:\n  {file}"
+                "a.go at 'package a': the source is newer than the binary, so its lines may "
+                f"be other ones; build it again, or give a line of the file:\n  {file}"
             )
         else:
             assert it.resolve(Location.parse("a.go", at="package a")).line == 1

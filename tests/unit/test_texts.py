@@ -39,7 +39,8 @@ def test_similar_lines_are_the_best_of_all_files() -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "end"), [(4, 7, 11), (8, 9, 10), (12, 12, 12), (99, 100, 100)]
+    ("first", "last", "end"),
+    [(4, 7, 11), (4, 4, 11), (8, 9, 10), (8, 8, 10), (12, 12, 12), (99, 100, 100)],
 )
 def test_a_block_ends_with_the_brace_below_its_beginning(first: int, last: int, end: int) -> None:
     assert texts.end_of_block(LINES, first, last) == end

@@ -103,6 +103,15 @@ func callers() int {
 }
 
 //go:noinline
+func callsBelow(number int) int {
+	return number + below(number) // calls the one below
+}
+
+func below(number int) int {
+	return 3 * number // in the one below
+}
+
+//go:noinline
 func capturing(word string) string {
 	length := len(word)
 	say := func(times int) string { // begins a capturing closure
@@ -135,7 +144,7 @@ func main() {
 	capturing("captured")
 	throughInterfaces(&Value{"pointer"}, &Outer{1, &Inner{"inner"}}, &Box[int]{1}, &Box[string]{})
 	fmt.Println(Value{"direct"}.Speak(","), methodValues(), order)
-	fmt.Println(deferring(), callers())
+	fmt.Println(deferring(), callers(), callsBelow(len(order)))
 	fmt.Println(arguments(7, "seven", []int{1, 2, 3}))
 	_ = Box[string]{"s"}.Get()
 }
