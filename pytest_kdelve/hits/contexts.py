@@ -2,6 +2,8 @@
 
 A kube-apiserver puts two values into the context of each request: its RequestInfo, and an
 AuditContext with the Audit-ID (``WithRequestInfo`` and ``WithAuditInit`` in k8s.io/apiserver).
+Before Kubernetes 1.26, the Audit-ID is a value by itself (``WithAuditID``), and the AuditContext is
+there only where auditing is configured.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 _AUDIT_CONTEXT = "*k8s.io/apiserver/pkg/audit.AuditContext"
 #: Newest first; once the event was exported.
-_AUDIT_IDS = ("event.AuditID", "Event.AuditID")
+_AUDIT_IDS = (".event.AuditID", ".Event.AuditID")
+#: As a value of a context, this is an Audit-ID.
+_UID = "k8s.io/apimachinery/pkg/types.UID"
 _REQUEST_INFO = "*k8s.io/apiserver/pkg/endpoints/request.RequestInfo"
 #: From a request's verb to its method (``NewRequestInfo`` in k8s.io/apiserver); the verb of a
 #: request for no resource is its method.
@@ -47,17 +51,18 @@ def request_of(client: Client, expression: str, scope: api.EvalScope) -> Request
     """
     reader = _Reader(client, scope)
     found: dict[str, str] = {}
-    for type_, address in reader.values_of(expression):
+    for type_, value in reader.values_of(expression):
         # The innermost one of each counts, as for who asks the context.
-        found.setdefault(type_, address)
-        if _AUDIT_CONTEXT in found:
+        found.setdefault(type_, value)
+        if _REQUEST_INFO in found and found.keys() & {_AUDIT_CONTEXT, _UID}:
             break
-    audit, info = found.get(_AUDIT_CONTEXT), found.get(_REQUEST_INFO)
-    audit_id = reader.first_text(audit, *_AUDIT_IDS)
+    audit_id = reader.first_text(found.get(_AUDIT_CONTEXT), *_AUDIT_IDS)
+    audit_id = audit_id or reader.first_text(found.get(_UID), "")
     if not audit_id:
         return None
-    verb = reader.first_text(info, "Verb")
-    return Request(_METHODS.get(verb, verb.upper()), reader.first_text(info, "Path"), audit_id)
+    info = found.get(_REQUEST_INFO)
+    verb = reader.first_text(info, ".Verb")
+    return Request(_METHODS.get(verb, verb.upper()), reader.first_text(info, ".Path"), audit_id)
 
 
 class _Reader:
@@ -78,10 +83,10 @@ class _Reader:
                 yield value.type, f'(*(*"{value.type}")({value.addr:#x}))'
             context = _outer(struct)
 
-    def first_text(self, struct: str | None, *fields: str) -> str:
-        """Return the first of some fields that has a text, empty where none has."""
-        for field in fields if struct else ():
-            found = self._eval(f"{struct}.{field}")
+    def first_text(self, expression: str | None, *selectors: str) -> str:
+        """Return the first that has a text of what selectors select, empty where none has."""
+        for selector in selectors if expression else ():
+            found = self._eval(f"{expression}{selector}")
             value = values.to_python(found) if found else None
             if value and isinstance(value, str):
                 return value

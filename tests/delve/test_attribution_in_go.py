@@ -108,6 +108,7 @@ def target(start: Start) -> Target:
         ("/frame", "// in the frame", Attribution.FRAME),
         ("/outer", NO_REQUEST, Attribution.OUTER_FRAME),
         ("/context", "// in the context", Attribution.CONTEXT),
+        ("/old-context", "// in the context", Attribution.CONTEXT),
         ("/child", NO_REQUEST, Attribution.ANCESTOR),
         ("/grandchild", NO_REQUEST, Attribution.ANCESTOR),
         ("/pool", NO_REQUEST, Attribution.NONE),
@@ -163,12 +164,13 @@ def test_a_place_is_reached_in_several_ways(target: Target) -> None:
     ]
 
 
-def test_a_goroutine_works_for_one_request_after_another(target: Target) -> None:
+@pytest.mark.parametrize("path", ["/context", "/old-context"])
+def test_a_goroutine_works_for_one_request_after_another(target: Target, path: str) -> None:
     """What is known of its last piece of work is not believed of the next one."""
     ids = [None, f"{OWN}1", f"{OTHERS}1", None, f"{OWN}2"]
     with target.recording("// in the context") as (hits, _):
         for audit_id in ids:
-            target.get("/context", audit_id)
+            target.get(path, audit_id)
     assert [hit.request and hit.request.audit_id for hit in hits] == ids
     assert len({hit.goroutine for hit in hits}) == 1
 

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/audit"
 	"k8s.io/apiserver/pkg/endpoints/request"
 )
@@ -80,7 +81,14 @@ func inContext(ctx context.Context) error {
 }
 
 func viaContext(_ http.ResponseWriter, r *http.Request) {
-	ctx := audit.With(r.Context(), r.Header.Get("Audit-Id"))
+	work(audit.With(r.Context(), r.Header.Get("Audit-Id")), r)
+}
+
+func viaOldContext(_ http.ResponseWriter, r *http.Request) {
+	work(request.WithAuditID(r.Context(), types.UID(r.Header.Get("Audit-Id"))), r)
+}
+
+func work(ctx context.Context, r *http.Request) {
 	ctx = request.With(ctx, r.URL.Path, "create")
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -152,7 +160,7 @@ func main() {
 	mux := http.NewServeMux()
 	handlers := map[string]http.HandlerFunc{
 		"/frame": frame, "/outer": outer, "/child": child, "/grandchild": grandchild,
-		"/context": viaContext, "/pool": viaPool, "/outgoing": outgoing, "/hot": viaHot,
+		"/context": viaContext, "/old-context": viaOldContext, "/pool": viaPool, "/outgoing": outgoing, "/hot": viaHot,
 		"/late": late, "/release": release,
 	}
 	for path, handler := range handlers {
