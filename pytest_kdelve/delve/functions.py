@@ -19,6 +19,8 @@ _PART = re.compile(r"(?P<outer>.+?)(?:\.func\d+|(?<=\d)\.\d+|-range\d+)$")
 _VARIABLES = re.compile(r"(?:.*/)?[^/.]+\.init")
 _BY_VALUE = re.compile(r"(?P<package>[^.()\[\]]+)\.(?P<type>[^.()\[\]]+)\.(?P<method>[^.()\[\]]+)")
 _BY_POINTER = re.compile(r"\(\*([^()]*)\)(?=\.[^.]*$)")
+#: As gofmt writes it.
+_DECLARES = re.compile(r"func (?:\((?:\w+ )?\*?(\w+)(?:\[.*\])?\) )?(\w+)[\[(]")
 #: In place of type arguments: the body is shared by all those of one memory layout.
 _SHAPE = "go.shape."
 
@@ -61,15 +63,33 @@ def around(function: str) -> list[str]:
     return found
 
 
-def declared_on(function: str, source: Sequence[str]) -> int | None:
-    """Return the line of a file, as gofmt writes it, that begins a function; lines count from 1.
+def declared(line: str) -> str:
+    """Return the function that a line of source begins, such as ``Type.Method``; empty if none."""
+    found = _DECLARES.match(line)
+    return ".".join(filter(None, found.groups())) if found else ""
+
+
+def declared_on(function: str, code: Sequence[str]) -> int | None:
+    """Return the line of a file's code that begins a function; lines count from 1.
 
     None for what has no name there, such as a closure.
     """
-    _, *receiver, name = generic(function).rpartition("/")[2].split(".")
-    of = "".join(rf"\((\w+ )?\*?{re.escape(each.strip('(*)'))}(\[.*\])?\) " for each in receiver)
-    begins = re.compile(rf"func {of}{re.escape(name)}[\[(]")
-    return next((n for n, line in enumerate(source, start=1) if begins.match(line)), None)
+    _, *parts = generic(function).rpartition("/")[2].split(".")
+    name = ".".join(part.strip("(*)") for part in parts)
+    return next((n for n, line in enumerate(code, start=1) if declared(line) == name), None)
+
+
+def compiled_as(name: str, package: str) -> re.Pattern[str]:
+    """Return what to find of the compiled names of what ``declared`` returns.
+
+    Its closures are among them, and methods that the compiler adds. ``package`` is the last part
+    of the package's path.
+    """
+    *receiver, function = name.split(".")
+    of = "".join(rf"\(?\*?{each}(\[.*\])?\)?\." for each in receiver)
+    path = re.escape(package.replace(".", "%2e"))
+    within = r"(\.func\d+|\.\d+|-range\d+)*"
+    return re.compile(rf"(^|/)(main|{path})\.{of}{function}(\[.*\])?{within}$")
 
 
 def written(wanted: str, functions: Iterable[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_kdelve.delve import api, functions
+from pytest_kdelve.delve.copies import missing
 from pytest_kdelve.delve.entries import Entries
 from pytest_kdelve.delve.inspection import build_info
 from pytest_kdelve.delve.joins import join
@@ -30,6 +31,7 @@ from pytest_kdelve.delve.texts import (
     lines_with,
     similar_lines,
     some,
+    without_texts,
 )
 from pytest_kdelve.errors import LocationError, RPCError
 
@@ -42,14 +44,10 @@ _FILE = re.compile(r"(?P<file>[^:]+\.(?:go|s))(?::(?P<line>\d+))?")
 #: Type arguments may have spaces, as in ``Pair[string, int].Get``.
 _FUNCTION = re.compile(r"(?P<function>[^:\s\[\]]+(?:\[[^:]+\][^:\s\[\]]*)?)(?::(?P<line>\d+))?")
 _BEFORE_IMPORT_PATH = re.compile(r"^(?:.*/)?(?:staging/src|vendor)/")
+_FUNC = re.compile(r"\bfunc\b")
 _MOVED = (
     ", since the binary is optimised: the compiler has moved or removed it (-gcflags='all=-N -l' "
     "keeps all)"
-)
-_COPIED = (
-    "{location} is {line}, but pointers and interfaces call a copy that has no lines, {copy}, "
-    "since the binary is optimised, and its hits would not be seen; name a line of a caller, or "
-    "build with -gcflags='all=-N -l'"
 )
 _NO_BEGINNING = (
     "{location}: the binary is optimised, so only the source says where the function begins, which "
@@ -147,6 +145,7 @@ class Resolver:
         )
         self._entries = Entries(client)
         self._lines: dict[tuple[str, int], Place | None] = {}
+        self._places: dict[Place, Place] = {}
         self._optimised_files: set[str] = set()
 
     @cached_property
@@ -168,14 +167,50 @@ class Resolver:
         if location.is_file:
             place = self._in_files(location, self._find_files(location))
         else:
-            place = self._in_function(location, self._entries.find(location))
-        if place.file in self._optimised_files:
-            self._check_copies(location, place)
+            entry = self._entries.find(location)
+            if location.at is None and location.line is None:
+                return self._of_function(location, entry)
+            place = self._in_function(location, entry)
+        return self._whole(location, place)
+
+    def _whole(self, location: Location, place: Place) -> Place:
+        """Return a place of an optimised function with what Delve does not find of it."""
+        if place.file not in self._optimised_files:
+            return place
+        if place not in self._places:
+            line = place.file, place.line
+            code = without_texts(self.sources.lines(place.file))
+            try:
+                more = missing(self._client, self._entries, line, place.pcs, code)
+            except LocationError as error:
+                raise LocationError(f"{location} is {place}, but {error}") from error
+            pcs = (*place.pcs, *self._joined(more, *line))
+            self._places[place] = replace(place, pcs=tuple(dict.fromkeys(pcs)))
+        return self._places[place]
+
+    def _of_function(self, location: Location, entry: api.Location) -> Place:
+        place = self._to_place(self._entries.usable(entry))
+        if is_optimised(entry) and len(functions.around(place.function)) > 1:
+            self._check_closures(location, entry)
         return place
 
-    def _check_copies(self, location: Location, place: Place) -> None:
-        if copy := self._entries.copy_of(place.function):
-            raise LocationError(_COPIED.format(location=location, copy=copy, line=place))
+    def _check_closures(self, location: Location, entry: api.Location) -> None:
+        """Raise ``LocationError`` where a closure's lines are in others, too.
+
+        These are copies of it, where the function around it is inlined, under other names.
+        """
+        own = functions.around(entry.function.name if entry.function else "")
+        code = without_texts(self.sources.lines(entry.file))
+        inside = range(entry.line + 1, end_of_block(code, entry.line, entry.line) + 1)
+        line = next((n for n in self._entries.lines(entry) if n in inside), entry.line)
+        found = self._found(entry.file, line)
+        others = {self._entries.function_at(pc).name for pc in (found and found.pcs) or ()}
+        if others.difference(own):
+            raise LocationError(
+                f"{location}: the binary is optimised, and copies of this closure are in "
+                f"{', '.join(sorted(others.difference(own)))}; give a line of its file:",
+                candidates=self._describe([(entry.file, line)]),
+            )
 
     def _find_files(self, location: Location) -> list[str]:
         wanted = path_parts(_BEFORE_IMPORT_PATH.sub("", location.name))
@@ -286,6 +321,18 @@ class Resolver:
         return self._lines[file, line]
 
     def _find_line(self, file: str, line: int) -> Place | None:
+        found = self._found(file, line)
+        if found is None:
+            return None
+        if found.file == functions.AUTOGENERATED:
+            # So it calls the whole function that sets a package's variables, yet finds its lines.
+            found = msgspec.structs.replace(found, file=file, line=line)
+        place = self._outermost(self._to_place(found))
+        pcs = self._joined(place.pcs, file, line)
+        return replace(place, pcs=pcs) if pcs else None
+
+    def _found(self, file: str, line: int) -> api.Location | None:
+        """Return what Delve finds of a line, None if that is nothing."""
         # Delve takes a trimmed path for the end of others, too, but not one from the root on.
         rules = [] if file.startswith("/") else [(file, f"/{file}")]
         spec = f"/{file.removeprefix('/')}:{line}"
@@ -295,16 +342,11 @@ class Resolver:
             if "could not find statement" in error.text or "could not find file" in error.text:
                 return None
             raise
-        first = found[0]
-        if not first.pc:
-            return None
-        if first.file == functions.AUTOGENERATED:
-            # So it calls the whole function that sets a package's variables, yet finds its lines.
-            first = msgspec.structs.replace(first, file=file, line=line)
-        place = self._outermost(self._to_place(first))
+        return found[0] if found[0].pc else None
+
+    def _joined(self, pcs: Iterable[int], file: str, line: int) -> tuple[int, ...]:
         source = self.sources.line(file, line)
-        pcs = tuple(filter(None, (join(self._client, pc, source) for pc in place.pcs)))
-        return replace(place, pcs=pcs) if pcs else None
+        return tuple(filter(None, (join(self._client, pc, source) for pc in pcs)))
 
     def _outermost(self, place: Place) -> Place:
         """Leave the closures that begin on a line to their own names.
@@ -315,25 +357,20 @@ class Resolver:
         """
         if len(place.pcs) == 1:
             return place
-        found = {pc: self._function_at(pc) for pc in place.pcs}
+        found = {pc: self._entries.function_at(pc) for pc in place.pcs}
         names = {function.name for function in found.values()}
         outer = {
             pc: function.name
             for pc, function in found.items()
             if not any(functions.is_inside(function.name, other) for other in names)
-            or self._is_inlined_into(function, place.line)
+            or self._is_inlined_into(function, place)
         }
         return replace(place, function=next(iter(outer.values())), pcs=tuple(outer))
 
-    def _is_inlined_into(self, function: api.Function, line: int) -> bool:
+    def _is_inlined_into(self, function: api.Function, place: Place) -> bool:
         """Whether a line in a closure is from elsewhere, so not the line that begins it."""
-        return function.optimized and self._location_of(function.value).line != line
-
-    def _function_at(self, pc: int) -> api.Function:
-        return self._location_of(pc).function or api.Function()
-
-    def _location_of(self, pc: int) -> api.Location:
-        return self._client.find_location(f"*{pc}")[0]
+        begins = self._entries.location_of(function.value)
+        return function.optimized and (begins.file, begins.line) != (place.file, place.line)
 
     def _nearest(self, file: str, line: int) -> list[int]:
         """Return the nearest lines with a statement, before and after a line."""
@@ -350,8 +387,6 @@ class Resolver:
         return [number for number in found if number is not None]
 
     def _in_function(self, location: Location, entry: api.Location) -> Place:
-        if location.at is None and location.line is None:
-            return self._to_place(self._entries.usable(entry))
         first, last = self._extent(location, entry)
         line = None if location.line is None else first + location.line
         if line is not None and line > last:
@@ -367,7 +402,7 @@ class Resolver:
         The closures are functions of their own in the binary, so the end is looked up in the
         source.
         """
-        source = self.sources.lines(entry.file)
+        code = without_texts(self.sources.lines(entry.file))
         own = self._entries.lines(entry)
         # The lowest line may be that of a function above which was inlined here.
         first, last = own[0], max(own)
@@ -375,10 +410,10 @@ class Resolver:
             # So may the first one, and the highest.
             self._check_unchanged(location, [entry.file])
             function = entry.function.name if entry.function else ""
-            first = last = functions.declared_on(function, source) or own[0]
-            if "func" not in self.sources.line(entry.file, first):
+            first = last = functions.declared_on(function, code) or own[0]
+            if not _FUNC.search("".join(code[first - 1 : first])):
                 raise LocationError(_NO_BEGINNING.format(location=location))
-        return first, end_of_block(source, first, last)
+        return first, end_of_block(code, first, last)
 
     def _to_place(self, found: api.Location) -> Place:
         if is_optimised(found):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _MOST = 12
+_TEXTS = re.compile(
+    r"//[^\n]*|/\*.*?\*/|`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL
+)
 _NO_CODE = ("//", "/*", "*", "package ", "import ", '"', ")")
 
 
@@ -25,6 +29,11 @@ def lines_with(text: str, lines: Sequence[str], within: range | None = None) -> 
         for number, line in enumerate(lines, start=1)
         if wanted in fold(line) and (within is None or number in within)
     ]
+
+
+def without_texts(lines: Sequence[str]) -> list[str]:
+    """Return a file's lines with blanks in place of comments, strings and characters."""
+    return _TEXTS.sub(lambda text: re.sub(r"[^\n]", " ", text[0]), "\n".join(lines)).split("\n")
 
 
 def lines_of_code(lines: Sequence[str]) -> list[int]:

@@ -136,16 +136,6 @@ def test_a_line_without_a_statement_is_not(debug: Debug) -> None:
         assert "optimised" not in str(raised.value)
 
 
-@pytest.mark.parametrize("at", ["// copied", "return s.Side * s.Other"])
-def test_a_method_that_interfaces_call_by_a_copy_is_refused(debug: Debug, at: str) -> None:
-    """Delve knows the method's line, which is never reached: the copy has no lines."""
-    with (
-        debug("compiled", flags=OPTIMISED).connect() as client,
-        pytest.raises(LocationError, match=r"a copy that has no lines, main\.\(\*Square\)\.Area"),
-    ):
-        Resolver(client).resolve(Location.parse(FILE, at))
-
-
 @pytest.mark.parametrize(
     ("at", "flags"),
     [("// copied", DEBUGGABLE), ("// called", DEBUGGABLE), ("// called", OPTIMISED)],

@@ -190,3 +190,23 @@ def test_a_function_is_declared_on_one_line(function: str, line: int | None) -> 
         "// func ru()",
     ]
     assert functions.declared_on(function, source) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "package", "compiled"),
+    [
+        ("run", "main", ["main.run", "main.run.func1"]),
+        ("Set.Add", "main", ["main.(*Set[go.shape.int]).Add", "main.(*Set[go.shape.string]).Add"]),
+        ("Value.Speak", "main", ["main.Value.Speak", "main.(*Value).Speak"]),
+        ("Largest", "x", ["main.Largest[go.shape.int]", "main.Largest[go.shape.string]"]),
+        ("Mutex.Lock", "sync", ["sync.(*Mutex).Lock", "internal/sync.(*Mutex).Lock"]),
+        ("Marshal", "yaml.v3", ["gopkg.in/yaml%2ev3.Marshal"]),
+        ("Speak", "main", []),
+    ],
+)
+def test_a_declared_function_is_compiled_as_these(
+    name: str, package: str, compiled: list[str]
+) -> None:
+    pattern = functions.compiled_as(name, package)
+    names = [*COMPILED, "gopkg.in/yaml%2ev3.Marshal", "sigs.k8s.io/yaml.Marshal", "a/b.run"]
+    assert [each for each in names if pattern.search(each)] == compiled

@@ -28,6 +28,17 @@ def test_white_space_is_folded_on_both_sides() -> None:
     assert texts.lines_with("DO", LINES) == []
 
 
+def test_texts_and_comments_are_blank() -> None:
+    lines = ['a := "}\\"" + `', "} // no comment", "` /* {", "}*/ + '}' // {", "}"]
+    assert texts.without_texts(lines) == [
+        "a :=       +  ",
+        "               ",
+        "      ",
+        "    +         ",
+        "}",
+    ]
+
+
 def test_lines_of_code_leave_out_what_never_has_a_statement() -> None:
     assert texts.lines_of_code(LINES) == [4, 5, 7, 8, 9, 10, 11, 12]
 
