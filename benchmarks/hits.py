@@ -27,8 +27,9 @@ import msgspec
 from pytest_kdelve.controlplane import build, golang, releases
 from pytest_kdelve.controlplane.progress import PlainProgress
 from pytest_kdelve.delve import Headless, api, exec_, versions
-from pytest_kdelve.delve.locations import Location, Resolver
+from pytest_kdelve.delve.locations import Location
 from pytest_kdelve.delve.loop import Loop
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.delve.values import by_name, to_python
 from pytest_kdelve.errors import BuildError, DelveError, DelveTimeoutError
 from pytest_kdelve.process import poll

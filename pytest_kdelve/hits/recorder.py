@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import api, completeness, loading, values, versions
 from pytest_kdelve.delve.loading import Limits
-from pytest_kdelve.delve.locations import Location, Place, Resolver
+from pytest_kdelve.delve.locations import Location, Place
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.delve.optimised import Optimised, is_optimised, reads_outer_frame
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.errors import DelveError, LocationError, RPCError
 from pytest_kdelve.hits import frames
 from pytest_kdelve.hits.attribution import Finding, RequestFinder

@@ -15,8 +15,9 @@ import psutil
 import pytest
 
 from pytest_kdelve.delve import Address, Headless, Server, Session, Target, api, exec_
-from pytest_kdelve.delve.locations import Location, Place, Resolver
+from pytest_kdelve.delve.locations import Location, Place
 from pytest_kdelve.delve.loop import Loop
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.errors import DelveError
 from pytest_kdelve.process import poll
 from tests.delve import toolchains

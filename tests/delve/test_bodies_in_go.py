@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.delve import api
-from pytest_kdelve.delve.locations import Location, Place, Resolver
+from pytest_kdelve.delve.locations import Location, Place
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.delve.sources import source_line
 from pytest_kdelve.hits.bodies import Bodies, Body
 from tests.delve.conftest import BuildProgram, debugging

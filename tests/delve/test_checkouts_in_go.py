@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_kdelve.delve.locations import Location, Resolver
+from pytest_kdelve.delve.locations import Location
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.errors import LocationError
 from tests.delve import checkouts
 from tests.delve.checkouts import Checkout, Layout

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.delve import api, values
-from pytest_kdelve.delve.locations import Location, Resolver
+from pytest_kdelve.delve.locations import Location
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.errors import LocationError
 from pytest_kdelve.hits.expectations import judge
 from tests.delve.conftest import DEBUGGABLE, PROGRAMS, Debug, break_at, place_of

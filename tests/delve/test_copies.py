@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.delve import api
-from pytest_kdelve.delve.locations import Location, Resolver
+from pytest_kdelve.delve.locations import Location
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.errors import LocationError
 from tests.delve.conftest import DEBUGGABLE, Debug
 from tests.delve.recordings import OPTIMISED

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_kdelve.delve import api
-from pytest_kdelve.delve.locations import Location, Place, Resolver
+from pytest_kdelve.delve.locations import Location, Place
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.errors import LocationError
 from tests.delve.conftest import DEBUGGABLE, BuildProgram, Debug, debugging
 

@@ -23,7 +23,7 @@ sys.meta_path.insert(0, Missing())
 USE = """
 from pytest_kdelve.delve import Client, Session, api
 from pytest_kdelve.delve.loading import load_whole
-from pytest_kdelve.delve.locations import Resolver
+from pytest_kdelve.delve.resolver import Resolver
 from pytest_kdelve.delve.loop import Loop
 from pytest_kdelve.testing import FakeDelve
 
