@@ -214,7 +214,7 @@ def _obtain(
         for recipe in wanted
         for path in _kept_of_any_go(recipe, versions, cache)[:1]
     }
-    # Whichever Go built Delve and etcd, they do the same; of Kubernetes it is what is read.
+    # Whichever Go built etcd, it does the same; of Kubernetes it is what is read.
     to_build = [recipe for recipe in wanted if recipe.name not in here or recipe.is_of_kubernetes]
     try:
         # All of them before the first build, which takes minutes.
@@ -271,12 +271,17 @@ def _kept_of_any_go(recipe: Recipe, versions: Versions, cache: Path) -> list[Pat
     for path in (cache / "bin").glob(f"{recipe.name}-{recipe.label}-*/{recipe.name}"):
         made_from = _made_from(path)
         go = str(made_from.get("go", ""))
-        if made_from == _record(recipe, go) and (
-            not recipe.is_of_kubernetes or releases.is_of(go, versions.go)
-        ):
+        if made_from == _record(recipe, go) and _fits(recipe, go, versions):
             with suppress(FileNotFoundError):
                 found[path] = path.stat().st_mtime
     return sorted(found, key=lambda path: found[path], reverse=True)
+
+
+def _fits(recipe: Recipe, go: str, versions: Versions) -> bool:
+    """Whether what this Go has built does the same as what would be built."""
+    if recipe.is_of_kubernetes:
+        return releases.is_of(go, versions.go)
+    return recipe.name != "dlv" or versions.can_use(go)
 
 
 def _made_from(binary: Path) -> dict[str, Any]:

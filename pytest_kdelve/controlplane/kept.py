@@ -70,7 +70,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, versions: Versions, **others: Any) -> Self:
         """Return what is wanted of these versions; ``others`` are the other fields."""
-        return cls(**asdict(versions), **others)
+        named = {name: text for name, text in asdict(versions).items() if name != "given_go"}
+        return cls(**named, **others)
 
     @property
     def versions(self) -> Versions:
@@ -259,7 +260,7 @@ def for_binary(kube_apiserver: Path, versions: Versions) -> Versions:
     """
     go = golang.built_with(kube_apiserver)
     delve = releases.delve_of(kube_apiserver.resolve(), go, delve=versions.delve)
-    return replace(versions, delve=delve)
+    return replace(versions, delve=delve, given_go=go)
 
 
 def up(name: str, wanted: Wanted, *, cache: Path, progress: Progress) -> Kept:

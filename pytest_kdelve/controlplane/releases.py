@@ -72,19 +72,26 @@ class Versions:
     """What a control plane is built from, none of it with a leading "v" or "go".
 
     ``go`` is "1.26" for any patch of it, or a certain one such as "1.26.8". ``delve`` is empty
-    where a dlv is given, or where it depends on a kube-apiserver that is given.
+    where a dlv is given, or where it depends on a kube-apiserver that is given, of which
+    ``given_go`` is the Go; that is empty for what is built here, or not known.
     """
 
     kubernetes: str
     go: str
     delve: str
     etcd: str = ETCD_VERSION
+    given_go: str = ""
 
     @property
     def go_of_delve(self) -> str:
-        """The Go that builds Delve: that of Kubernetes, or the nearest that Delve goes with."""
+        """The Go that builds Delve: that of what it debugs, or the nearest that it goes with."""
         row = versions.debugs(versions.numbers(self.delve))
-        return _between(self.go, row.builder, row.newest) if row else self.go
+        go = dotted(minor(self.given_go)) if self.given_go else self.go
+        return _between(go, row.builder, row.newest) if row else go
+
+    def can_use(self, dlv_go: str) -> bool:
+        """Whether a dlv that this Go has built debugs the kube-apiserver."""
+        return minor(dlv_go) >= min(minor(self.go_of_delve), versions.NEW_DWARF)
 
     @property
     def go_of_etcd(self) -> str:

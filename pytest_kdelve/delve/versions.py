@@ -91,6 +91,9 @@ GO = (
     Debugs(first="1.26.0", last="1.26.3", oldest=(1, 24), newest=(1, 26), builder=(1, 24)),
     Debugs(first="1.27.0", last="1.27.2", oldest=(1, 25), newest=(1, 27), builder=(1, 25)),
 )
+#: Programs of this Go and newer ones have debug information that only a Delve reads that was built
+#: by this Go or a newer one (the same file).
+NEW_DWARF: Minor = (1, 25)
 #: The oldest Delve that is supported.
 OLDEST_DELVE = GO[0].first
 

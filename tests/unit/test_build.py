@@ -295,10 +295,21 @@ def test_another_go_builds_anew(world: World) -> None:
     first = world.ensure()
     world.set(FAKE_GO_VERSION="go1.26.9")
     second = world.ensure()
-    assert world.built() == [*ALL_FOUR, *ALL_FOUR[:2]], "Delve and etcd are the same"
+    assert world.built() == [*ALL_FOUR, *ALL_FOUR[:2]], "these Delve and etcd do the same"
     assert first.kube_apiserver != second.kube_apiserver
     assert first.kube_apiserver.exists()
     assert first.dlv == second.dlv
+
+
+def test_a_delve_of_an_older_go_does_not_read_what_a_newer_one_built(world: World) -> None:
+    versions = releases.choose("1.34.0", delve="1.26.3")
+    world.set(FAKE_GO_VERSION="go1.24.13")
+    older = build.ensure_delve(versions, cache=world.cache, progress=Recorder())
+    world.set(FAKE_GO_VERSION="go1.26.9")
+    versions = releases.choose(delve="1.26.3")
+    newer = build.ensure_delve(versions, cache=world.cache, progress=Recorder())
+    assert build.record(older)["go"] == "1.24.13"
+    assert build.record(newer)["go"] == "1.26.9"
 
 
 def test_other_flags_build_anew(world: World) -> None:

@@ -217,9 +217,35 @@ def test_the_delve_for_a_given_apiserver_depends_on_its_go() -> None:
         (Versions(kubernetes="1.37.2", go="1.26", delve="1.9.1"), "1.19", "1.26"),
         (Versions(kubernetes="1.27.0", go="1.20.14", delve="1.22.1"), "1.21", "1.26"),
         (Versions(kubernetes="1.37.2", go="1.26.8", delve="1.28.0"), "1.26.8", "1.26.8"),
+        (
+            Versions(kubernetes="1.33.0", go="1.24", delve="1.26.3", given_go="1.26.6"),
+            "1.26",
+            "1.26",
+        ),
     ],
 )
 def test_the_go_of_the_tools_is_near_that_of_kubernetes(
     versions: Versions, delve: str, etcd: str
 ) -> None:
     assert (versions.go_of_delve, versions.go_of_etcd) == (delve, etcd)
+
+
+@pytest.mark.parametrize(
+    ("versions", "dlv_go", "can"),
+    [
+        (choose(delve="1.26.3"), "1.24.13", False),
+        (choose(delve="1.26.3"), "1.25.1", True),
+        (choose("1.33.0"), "1.24.13", True),
+        (choose("1.24.0"), "1.18.2", True),
+        (choose("1.24.0"), "1.17.13", False),
+        (
+            Versions(kubernetes="1.33.0", go="1.24", delve="1.26.3", given_go="1.26.6"),
+            "1.24",
+            False,
+        ),
+    ],
+)
+def test_a_kept_delve_reads_the_debug_information(
+    versions: Versions, dlv_go: str, *, can: bool
+) -> None:
+    assert versions.can_use(dlv_go) is can
