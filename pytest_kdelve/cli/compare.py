@@ -43,13 +43,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("old", metavar="OLD", help="a version such as 1.36.5")
     parser.add_argument("new", metavar="NEW", help="the version to compare it with")
-    parser.add_argument(
+    arguments = parser.add_argument(
         "arguments",
         metavar="PYTEST ARGUMENT",
         nargs=argparse.REMAINDER,
         help="files, folders and options for pytest, as in examples -k admission; without any, "
         "it finds the tests by its own settings",
     )
+    arguments.required = False  # What is missing is OLD or NEW.
     parser.set_defaults(run=_run)
 
 

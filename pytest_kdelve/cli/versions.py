@@ -21,24 +21,21 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--kubernetes",
         metavar="VERSION",
-        default="",
         help=f"which Kubernetes, from 1.24.0 on (default: {releases.DEFAULT_KUBERNETES})",
     )
     parser.add_argument(
         "--source",
         metavar="DIR",
-        type=Path,
         help="build from this checkout of kubernetes, edited or not; --kubernetes is for one "
         "whose version is not known",
     )
     parser.add_argument(
         "--go",
         metavar="VERSION",
-        default="",
         help="the Go to build it with, 1.26 or 1.26.8 (default: the one it was released with)",
     )
     parser.add_argument(
-        "--delve", metavar="VERSION", default="", help="which Delve (default: one that fits the Go)"
+        "--delve", metavar="VERSION", help="which Delve (default: one that fits the Go)"
     )
 
 
@@ -47,16 +44,20 @@ def read(
 ) -> tuple[Versions, Checkout | None]:
     """Return what ``releases.choose`` makes of the options, and the checkout.
 
-    Raises ``UsageError``, also where a kube-apiserver is ``given`` besides a checkout.
+    Raises ``UsageError``, also where a kube-apiserver is ``given`` besides what to build one from.
     """
-    source: Path | None = options.source
-    if source and "kube-apiserver" in given:
-        raise UsageError(
-            f"--source={source} and a given kube-apiserver (--apiserver or KDELVE_APISERVER): "
-            "give one of them"
-        )
+    for name in ("kubernetes", "source", "go", "delve"):
+        if getattr(options, name) == "":
+            raise UsageError(f"--{name} is empty: give it a value, or leave it out")
+    source = Path(options.source) if options.source else None
+    for name in ("source", "kubernetes", "go"):
+        if (text := getattr(options, name)) and "kube-apiserver" in given:
+            raise UsageError(
+                f"--{name}={text} and a given kube-apiserver (--apiserver or KDELVE_APISERVER): "
+                "give one of them"
+            )
     # The shell leaves ~ as it is behind --source=.
-    found = checkout.read(source.expanduser(), version=options.kubernetes) if source else None
-    asked = releases.Asked(options.kubernetes, options.go, options.delve)
+    found = checkout.read(source.expanduser(), version=options.kubernetes or "") if source else None
+    asked = releases.Asked(options.kubernetes or "", options.go or "", options.delve or "")
     default = found.version if found else releases.DEFAULT_KUBERNETES
     return asked.choose(default=default, given=given), found

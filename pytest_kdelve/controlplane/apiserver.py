@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.controlplane.binaries import KUBERNETES_MODULE
 from pytest_kdelve.delve import inspection
+from pytest_kdelve.errors import BinaryError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 #: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
 #: own choice needs a default route, which a machine without a network lacks.
 _ADVERTISED = "192.0.2.1"
+#: Where the main packages of Kubernetes are.
+_COMMANDS = f"{KUBERNETES_MODULE}/cmd/"
+#: Of a kube-apiserver, or an aggregated one.
+_MODULES = (KUBERNETES_MODULE, "k8s.io/apiserver")
 #: Goroutines that led to each goroutine are kept, as many as this, so that a hit's request can be
 #: found among them (``Ancestors`` of Delve's API).
 _ANCESTORS = "tracebackancestors"
@@ -33,8 +39,20 @@ SAMPLE_FUNCTIONS = (
 
 
 def inspect(client: Client, program: str) -> Inspection:
-    """Return what a kube-apiserver was built from; raises ``BinaryError`` for a stripped one."""
-    return inspection.inspect(client, program, SAMPLE_FUNCTIONS)
+    """Return what a kube-apiserver was built from.
+
+    Raises ``BinaryError`` for one that is stripped, and for a program that is no apiserver.
+    """
+    found = inspection.inspect(client, program, SAMPLE_FUNCTIONS)
+    package = found.build.package
+    is_other_command = package.startswith(_COMMANDS) and package != f"{_COMMANDS}kube-apiserver"
+    is_known = package and found.build.modules
+    if is_known and (is_other_command or not any(map(found.build.module, _MODULES))):
+        raise BinaryError(
+            f"{program} is no kube-apiserver: it was built by Go from {package}; correct the path, "
+            "or leave it out to have one built"
+        )
+    return found
 
 
 def arguments(

@@ -95,6 +95,9 @@ def read(folder: Path, *, version: str = "") -> Checkout:
 def _check(folder: Path) -> None:
     if not str(folder).isprintable():
         raise UsageError(f"{str(folder)!r}: the name of a checkout's folder has to be plain text")
+    if not folder.is_dir():
+        problem = "is no folder" if folder.exists() else "does not exist"
+        raise UsageError(f"{folder} {problem}; name the folder of a checkout of kubernetes")
     missing = [name for name in _NEEDED if not (folder / name).exists()]
     if missing:
         raise UsageError(f"{folder} is no checkout of kubernetes: it has no {missing[0]}")

@@ -47,7 +47,7 @@ _HARMLESS_FLAG = re.compile(r"--?(modcacherw|p)(=\w+)?")
 
 GET_GO = 'Put Go {wanted} on PATH, or run `pip install "pytest-kdelve[go]"`.'
 _SEE_ABOVE = "Correct what go complains of above."
-_TRY_AGAIN = "Then run `kdelve build` again; what is compiled already is not compiled again."
+_TRY_AGAIN = "Then try again; what is compiled already is not compiled again."
 #: The first pattern that go's output matches tells what the user can do.
 _REMEDIES = {
     r"no space left on device": (

@@ -119,7 +119,9 @@ def inspect(client: Client, program: str, functions: Iterable[str]) -> Inspectio
     """
     version = client.get_version().target_go_version
     if not version:
-        raise BinaryError(f"{program} is stripped: it has no debug information; {REMEDY}")
+        raise BinaryError(
+            f"{program} has no debug information of Go: it is stripped, or no Go program; {REMEDY}"
+        )
     compiled = dict(_compiled(client, functions))
     return Inspection(
         go_version=go_number(version),

@@ -58,7 +58,10 @@ _OF_CALLER = re.compile(r"DW_OP_call_frame_cfa|DW_OP_fbreg 0x")
 _ARE_REFERENCES = frozenset({api.Kind.POINTER, api.Kind.INTERFACE})
 #: From here on are the addresses that Delve makes up (``FakeAddressBase`` in its target.go).
 _NO_MEMORY = 0xBEEF000000000000
-_SEVERAL = "{what} more than once in {function}, and what Delve reads may be an earlier one"
+_SEVERAL = (
+    "{what} more than once in {function}, perhaps by its address, and what Delve reads may be an "
+    "earlier one"
+)
 _SHADOWED = api.VariableFlags.SHADOWED
 _ESCAPED = api.VariableFlags.ESCAPED
 _ARGUMENT = api.VariableFlags.ARGUMENT

@@ -48,13 +48,14 @@ _REMEDIES = {
         "Take a Delve that fits the Go that built the program; each Delve debugs about four "
         "versions of Go."
     ),
+    r"DWARFv5": "Build this Delve by a newer Go.",
     r"could not open debug info": (
         "The program is stripped. Build it with `go build -gcflags='all=-N -l'` and without "
         "`-ldflags=-s` or `-w`."
     ),
     r"no test files": "Name a package that has tests; `./...` is more than one package.",
     r"not an executable file": (
-        "It is no program for this machine. What `debug` builds must be a main package."
+        "It is no program for this machine, or was built by `debug` from what is no main package."
     ),
     r"no such process": "The process may have ended; look its pid up again.",
     r"(?i)could not attach": (

@@ -126,6 +126,7 @@ def add(parser: pytest.Parser) -> None:
 
 def read(config: pytest.Config) -> Settings:
     """Return the checked settings; raises ``UsageError`` with the option's name."""
+    _check_filled(config)
     given = {binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))}
     source = _source(config)
     is_unknown = source or any(_value(config, way) for way in _UNUSED)
@@ -151,6 +152,13 @@ def read(config: pytest.Config) -> Settings:
     return settings
 
 
+def _check_filled(config: pytest.Config) -> None:
+    """Refuse an option without a value, such as one from a variable of a CI job that is not set."""
+    for name in (*_HELP, "takeover"):
+        if config.getoption(f"kdelve_{name}") == "":
+            raise UsageError(f"--kdelve-{name}= is empty: give it a value, or leave it out")
+
+
 def _check_together(config: pytest.Config, settings: Settings) -> None:
     """Refuse options that contradict each other; ini and environment may be for other runs."""
     ways = [way for way in _UNUSED if getattr(settings, way) is not None]
@@ -168,6 +176,12 @@ def _check_together(config: pytest.Config, settings: Settings) -> None:
             f"--kdelve-source={settings.source} and --kdelve-apiserver={given}: give one of them "
             "(each may also come from its ini twin, the latter from KDELVE_APISERVER)"
         )
+    for name in ("kubernetes", "go"):
+        if not ways and given and config.getoption(f"kdelve_{name}"):
+            raise UsageError(
+                f"--kdelve-{name} is for a kube-apiserver that is built, but {given} is given (by "
+                "--kdelve-apiserver, its ini twin or KDELVE_APISERVER): give one of them"
+            )
     if not ways and config.getoption("kdelve_kubeconfig"):
         raise UsageError(
             "--kdelve-kubeconfig is for an apiserver that was not started here: give "

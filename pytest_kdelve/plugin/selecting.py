@@ -50,8 +50,9 @@ def selections(node: pytest.Item) -> Iterator[Selection]:
             arguments = ", ".join(
                 [*map(repr, mark.args), *(f"{k}={v!r}" for k, v in mark.kwargs.items())]
             )
+            problem = str(error).removeprefix(f"{_selection.__name__}() ")
             raise UsageError(
-                f"@pytest.mark.{NAME}({arguments}): {error}; write {NAME}({_ARGUMENTS}) with "
+                f"@pytest.mark.{NAME}({arguments}): {problem}; write {NAME}({_ARGUMENTS}) with "
                 "versions such as '>=1.30', '<1.33' or '>=1.30,<1.33'"
             ) from error
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     )
 
 
+_FAILURES = ("failed", "error")
+
+
 class Change(enum.StrEnum):
     """What is other in the new version than in the old one."""
 
@@ -85,6 +88,11 @@ class ComparedTest:
     def outcomes(self) -> tuple[str, str]:
         """How it ended in either version; empty where that run did not have it."""
         return (self.old.outcome if self.old else "", self.new.outcome if self.new else "")
+
+    @property
+    def fails_in_both(self) -> bool:
+        """Whether the test failed in either version, so that it tells of neither."""
+        return all(outcome in _FAILURES for outcome in self.outcomes)
 
     @property
     def differs(self) -> bool:
@@ -223,6 +231,7 @@ def _test_as_json(test: ComparedTest) -> dict[str, Any]:
     return {
         "test": test.name,
         "differs": test.differs,
+        "fails_in_both": test.fails_in_both,
         "old": _outcome_as_json(test.old),
         "new": _outcome_as_json(test.new),
         "places": [_place_as_json(place) for place in test.places],

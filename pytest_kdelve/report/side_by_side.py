@@ -33,22 +33,29 @@ _MOST_LINES = 30
 _AROUND = 2
 _STYLES = {">": "bold", "-": "red", "+": "green"}
 _CHANGES_OF_HITS = {Change.NO_LONGER_REACHED, Change.NEWLY_REACHED, Change.COUNT}
-#: They say by themselves why a test ends in another way.
-_EXPLAINING = {Change.GONE, Change.NEW, Change.VALUES, Change.COUNT}
+#: They say by themselves why a test fails in the old version, or in the new one.
+_WHY_OLD = {Change.NEW, Change.VALUES, Change.COUNT}
+_WHY_NEW = {Change.GONE, Change.VALUES, Change.COUNT}
 
 
 def render(comparison: Comparison, *, is_verbose: bool) -> Iterator[RenderableType]:
     """Yield what differs, test by test, and at the end how much there is of each kind.
 
-    Tests that end otherwise are the last ones, where a terminal ends. With ``is_verbose``, what is
-    the same is listed, too, and nothing is cut.
+    Tests that end otherwise are the last ones, where a terminal ends, and before them come those
+    that fail in both versions. With ``is_verbose``, what is the same is listed, too, and nothing is
+    cut.
     """
     pages = _Pages(comparison, is_verbose=is_verbose)
-    for test in sorted(comparison.tests, key=lambda test: test.outcomes[0] != test.outcomes[1]):
-        if test.differs or is_verbose:
+    for test in sorted(comparison.tests, key=_rank):
+        if test.differs or test.fails_in_both or is_verbose:
             yield from pages.test(test)
             yield ""
     yield Text(_summary(comparison))
+
+
+def _rank(test: ComparedTest) -> int:
+    old, new = test.outcomes
+    return 2 * (old != new) or test.fails_in_both
 
 
 class _Pages:
@@ -67,9 +74,17 @@ class _Pages:
         for place in test.places:
             if place.changes or self._is_verbose:
                 yield from self._place(place)
-        if old != new and not any(_EXPLAINING & {*place.changes} for place in test.places):
-            for version, side in zip(self._versions, (test.old, test.new), strict=True):
-                yield from self._reason(version, side)
+        yield from self._reasons(test)
+
+    def _reasons(self, test: ComparedTest) -> Iterator[RenderableType]:
+        """Yield why a test ends otherwise, where its places do not say, or fails in both."""
+        changes = {change for place in test.places for change in place.changes}
+        old, new = self._versions
+        is_other = test.outcomes[0] != test.outcomes[1]
+        if is_other and not changes & _WHY_OLD:
+            yield from self._reason(old, test.old)
+        if test.fails_in_both or (is_other and not changes & _WHY_NEW):
+            yield from self._reason(new, test.new)
 
     def _reason(self, version: str, test: RecordedTest | None) -> Iterator[RenderableType]:
         """Yield why a test did not pass."""
@@ -175,11 +190,14 @@ def _summary(comparison: Comparison) -> str:
     compared = [place for place in places if place.old and place.new]
     versions = f"Kubernetes {comparison.old} and {comparison.new}"
     counted = f"{_many(len(comparison.tests), 'test')}, {_many(len(places), 'place')}"
+    failing = sum(test.fails_in_both for test in comparison.tests)
     if not comparison.differs:
-        return f"Nothing differs between {versions}: {counted}."
+        failed = f", but {_many(failing, 'test')} passed with neither" if failing else ""
+        return f"Nothing differs between {versions}: {counted}{failed}."
     counts = Counter(str(change) for place in places for change in place.changes)
     numbers = {
         "tests with another outcome": sum(len({*test.outcomes}) > 1 for test in comparison.tests),
+        "tests that passed with neither": failing,
         **{str(change): counts[change] for change in Change},
         "the same": sum(not place.changes for place in compared),
         "in one version only": len(places) - len(compared),

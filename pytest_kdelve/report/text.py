@@ -103,7 +103,8 @@ def _seen(outcome: Outcome, compare: Compare) -> Iterator[str]:
             yield from (f"    {line}" for line in _values(outcome.expectation, hit))
         yield from more(matched)
     if rejected:
-        yield f"{number(len(rejected))} with other values:"
+        what = "unreadable" if outcome.undecided == len(rejected) else "other"
+        yield f"{number(len(rejected))} with {what} values:"
         for hit, differences in rejected[:MOST]:
             yield f"  {who(hit)}"
             yield from (f"    {line}" for line in _differences(outcome, differences, compare))

@@ -142,8 +142,8 @@ def test_a_stripped_binary_is_refused(runner: Runner, tmp_path: Path) -> None:
     result = runner.run_file(ONE_TEST, f"--kdelve-apiserver={binary}")
     result.assert_outcomes(errors=1)
     assert failure_of(result, "test_get") == (
-        f"{binary} is stripped: it has no debug information; build it with `go build "
-        "-gcflags='all=-N -l'` and without `-ldflags=-s` or `-w`"
+        f"{binary} has no debug information of Go: it is stripped, or no Go program; build it with "
+        "`go build -gcflags='all=-N -l'` and without `-ldflags=-s` or `-w`"
     )
 
 

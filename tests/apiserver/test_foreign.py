@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from tests.apiserver.running import failure_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,6 +20,19 @@ if TYPE_CHECKING:
 def test_one_that_was_built_here_needs_no_inspection(request: pytest.FixtureRequest) -> None:
     debugged: Debugged = request.getfixturevalue("_kdelve_debugged")
     assert debugged.binary_notes == ()
+
+
+def test_another_program_is_refused(runner: Runner, kdelve_binaries: Binaries) -> None:
+    """Before it runs, with arguments that are not its own."""
+    program = runner.pytester.path / "kube-apiserver"
+    shutil.copy(kdelve_binaries.kube_controller_manager, program)
+    result = runner.run_file("def test_read(api): pass", f"--kdelve-apiserver={program}")
+    result.assert_outcomes(errors=1)
+    assert failure_of(result, "test_read") == (
+        f"{program} is no kube-apiserver: it was built by Go from "
+        "k8s.io/kubernetes/cmd/kube-controller-manager; correct the path, or leave it out to have "
+        "one built"
+    )
 
 
 def test_one_from_elsewhere_is_inspected(

@@ -141,6 +141,30 @@ def test_versions_that_fit(pytester: pytest.Pytester) -> None:
     assert settings(pytester, "--kdelve-delve=1.26.0").versions.delve == "1.26.0"
 
 
+@pytest.mark.parametrize("name", ["kubernetes", "apiserver", "source", "takeover", "listen"])
+def test_an_empty_value_is_refused(pytester: pytest.Pytester, name: str) -> None:
+    """Else a CI job whose variable is not set would pass, with another version."""
+    result = pytester.runpytest(f"--kdelve-{name}=")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == (
+        f"ERROR: --kdelve-{name}= is empty: give it a value, or leave it out"
+    )
+
+
+@pytest.mark.parametrize("option", ["kubernetes=1.30.14", "go=1.26"])
+def test_what_is_given_is_not_built(pytester: pytest.Pytester, option: str) -> None:
+    path = executable(pytester.path, "kube-apiserver")
+    result = pytester.runpytest(f"--kdelve-apiserver={path}", f"--kdelve-{option}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == (
+        f"ERROR: --kdelve-{option.partition('=')[0]} is for a kube-apiserver that is built, but "
+        f"{path} is given (by --kdelve-apiserver, its ini twin or KDELVE_APISERVER): give one of "
+        "them"
+    )
+    pytester.makeini("[pytest]\nkdelve_kubernetes = 1.30.14")
+    assert settings(pytester, f"--kdelve-apiserver={path}").given == {"kube-apiserver": path}
+
+
 def test_the_versions_of_a_checkout_are_not_chosen_yet(pytester: pytest.Pytester) -> None:
     """So none can be wrong yet."""
     pytester.mkdir("src")

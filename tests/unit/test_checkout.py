@@ -217,6 +217,13 @@ def test_another_folder_is_refused(plain: Path, missing: str) -> None:
         checkout.read(plain)
 
 
+def test_what_is_no_folder_is_refused(plain: Path) -> None:
+    with pytest.raises(UsageError, match=r"none does not exist; name the folder of a checkout"):
+        checkout.read(plain / "none")
+    with pytest.raises(UsageError, match=r"go\.mod is no folder; name"):
+        checkout.read(plain / "go.mod")
+
+
 def test_another_module_is_refused(plain: Path) -> None:
     write(plain, **{"go.mod": "module example.com/k8s.io/kubernetes\n"})
     with pytest.raises(UsageError, match=r"its go\.mod is of another module than k8s\.io/kubernet"):

@@ -159,6 +159,22 @@ def test_up_takes_a_checkout_or_a_binary(
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("--kubernetes=1.30.14", "--kubernetes=1.30.14 and a given kube-apiserver (--apiserver or"),
+        ("--go=1.26", "--go=1.26 and a given kube-apiserver (--apiserver or KDELVE_APISERVER): gi"),
+        ("--kubernetes=", "--kubernetes is empty: give it a value, or leave it out"),
+        ("--source=", "--source is empty: give it a value, or leave it out"),
+    ],
+)
+def test_up_takes_what_fits_together(
+    option: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["up", option, "--apiserver=/bin/true"]) == 2
+    assert capsys.readouterr().err.startswith(f"kdelve: {problem}")
+
+
 @pytest.mark.parametrize("argv", [[], ["bild"], ["build", "--jason"]])
 def test_wrong_arguments_are_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]

@@ -214,6 +214,7 @@ def test_as_json() -> None:
             {
                 "test": "a.py::test_a",
                 "differs": True,
+                "fails_in_both": False,
                 "old": {"outcome": "passed", "text": ""},
                 "new": {"outcome": "failed", "text": "it failed"},
                 "places": [
@@ -242,6 +243,7 @@ def test_as_json() -> None:
             {
                 "test": "b",
                 "differs": True,
+                "fails_in_both": False,
                 "old": {"outcome": "passed", "text": ""},
                 "new": None,
                 "places": [],

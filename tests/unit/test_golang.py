@@ -176,6 +176,4 @@ def test_a_version_without_a_number_is_refused() -> None:
 def test_typical_failures_have_a_remedy(output: str, advice: str) -> None:
     text = golang.remedy(output)
     assert advice in text
-    assert text.endswith(
-        "Then run `kdelve build` again; what is compiled already is not compiled again."
-    )
+    assert text.endswith("Then try again; what is compiled already is not compiled again.")

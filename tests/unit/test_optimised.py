@@ -83,8 +83,8 @@ def doubt(
 @pytest.mark.parametrize("expression", ["total", "total == 1", "f(other, total)", 'm["a"] + total'])
 def test_a_variable_that_is_assigned_again(file: str, expression: str) -> None:
     assert doubt(expression, frame(file)) == (
-        "optimised: total gets a value more than once in store.Get, and what Delve reads may be "
-        "an earlier one"
+        "optimised: total gets a value more than once in store.Get, perhaps by its address, and "
+        "what Delve reads may be an earlier one"
     )
 
 

@@ -354,6 +354,36 @@ def test_nothing_differs() -> None:
     )
 
 
+def test_what_passes_with_neither_is_said() -> None:
+    old, new = (ended(outcome=how, text=f"no {how}") for how in ("error", "failed"))
+    assert shown(old, old) == text("""
+        a.py::test_get: error
+          1.37.2 error:
+            no error
+
+        Nothing differs between Kubernetes 1.36.4 and 1.37.2: 1 test, 0 places, but 1 test passed
+        with neither.
+    """)
+    assert shown(old, new) == text("""
+        a.py::test_get: error → failed
+          1.36.4 error:
+            no error
+          1.37.2 failed:
+            no failed
+
+        Kubernetes 1.36.4 and 1.37.2: 1 test, 0 places; tests with another outcome: 1, tests that
+        passed with neither: 1.
+    """)
+
+
+def test_a_new_place_does_not_say_why_the_test_fails_with_it() -> None:
+    old = ended(place(error="no line"), outcome="error", text="no such line")
+    new = ended(place(source()), outcome="failed", text="404, not 200")
+    said = shown(old, new)
+    assert "1.37.2 failed:\n    404, not 200" in said
+    assert "no such line" not in said
+
+
 def test_what_is_the_same_is_listed_when_asked() -> None:
     same = ended(place(source()))
     assert shown(same, same, is_verbose=True) == text("""
