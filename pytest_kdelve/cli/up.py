@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "`pytest --kdelve-reuse` uses them if its options ask for the same.",
     )
     versions.add(parser)
-    parser.add_argument("--listen", metavar="HOST:PORT", default="", help="where dlv listens")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where dlv listens")
     for name, binary in _BINARIES.items():
         parser.add_argument(f"--{name}", metavar="PATH", help=f"use this {binary}")
     parser.add_argument(
@@ -45,6 +45,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    versions.check_filled(options, ("listen", *_BINARIES))
     paths = {
         binary: getattr(options, name) or os.environ.get(f"KDELVE_{name.upper()}")
         for name, binary in _BINARIES.items()

@@ -10,7 +10,7 @@ from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from pytest_kdelve.controlplane.checkout import Checkout
     from pytest_kdelve.controlplane.releases import Versions
@@ -39,6 +39,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_filled(options: argparse.Namespace, names: Iterable[str]) -> None:
+    """Raise ``UsageError`` for an option without a value, such as one from an unset variable."""
+    for name in names:
+        if getattr(options, name) == "":
+            raise UsageError(f"--{name} is empty: give it a value, or leave it out")
+
+
 def read(
     options: argparse.Namespace, *, given: Collection[str] = ()
 ) -> tuple[Versions, Checkout | None]:
@@ -46,9 +53,7 @@ def read(
 
     Raises ``UsageError``, also where a kube-apiserver is ``given`` besides what to build one from.
     """
-    for name in ("kubernetes", "source", "go", "delve"):
-        if getattr(options, name) == "":
-            raise UsageError(f"--{name} is empty: give it a value, or leave it out")
+    check_filled(options, ("kubernetes", "source", "go", "delve"))
     source = Path(options.source) if options.source else None
     for name in ("source", "kubernetes", "go"):
         if (text := getattr(options, name)) and "kube-apiserver" in given:

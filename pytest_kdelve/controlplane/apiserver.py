@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.certificates import Certificates
     from pytest_kdelve.delve import Client
-    from pytest_kdelve.delve.inspection import Inspection
+    from pytest_kdelve.delve.inspection import BuildInfo, Inspection
 
 #: Of the block for documentation (RFC 5737). Loopback may not be advertised, and the apiserver's
 #: own choice needs a default route, which a machine without a network lacks.
@@ -41,18 +41,22 @@ SAMPLE_FUNCTIONS = (
 def inspect(client: Client, program: str) -> Inspection:
     """Return what a kube-apiserver was built from.
 
-    Raises ``BinaryError`` for one that is stripped, and for a program that is no apiserver.
+    Raises ``BinaryError`` for one that is stripped, and as ``check``.
     """
     found = inspection.inspect(client, program, SAMPLE_FUNCTIONS)
-    package = found.build.package
-    is_other_command = package.startswith(_COMMANDS) and package != f"{_COMMANDS}kube-apiserver"
-    is_known = package and found.build.modules
-    if is_known and (is_other_command or not any(map(found.build.module, _MODULES))):
-        raise BinaryError(
-            f"{program} is no kube-apiserver: it was built by Go from {package}; correct the path, "
-            "or leave it out to have one built"
-        )
+    check(found.build, program)
     return found
+
+
+def check(build: BuildInfo, program: str) -> None:
+    """Raise ``BinaryError`` for a program that is known to be no apiserver."""
+    package = build.package
+    is_other_command = package.startswith(_COMMANDS) and package != f"{_COMMANDS}kube-apiserver"
+    is_known = package and build.modules
+    if is_known and (is_other_command or not any(map(build.module, _MODULES))):
+        raise BinaryError(
+            f"{program} is no kube-apiserver, but was built by Go from {package}: name another one"
+        )
 
 
 def arguments(

@@ -84,14 +84,19 @@ class Versions:
 
     @property
     def go_of_delve(self) -> str:
-        """The Go that builds Delve: that of what it debugs, or the nearest that it goes with."""
+        """The Go that builds Delve: that of Kubernetes, or the nearest that Delve goes with.
+
+        It is not older than that of a kube-apiserver that is given.
+        """
         row = versions.debugs(versions.numbers(self.delve))
-        go = dotted(minor(self.given_go)) if self.given_go else self.go
+        given = dotted(minor(self.given_go)) if self.given_go else self.go
+        go = max(self.go, given, key=minor)
         return _between(go, row.builder, row.newest) if row else go
 
     def can_use(self, dlv_go: str) -> bool:
         """Whether a dlv that this Go has built debugs the kube-apiserver."""
-        return minor(dlv_go) >= min(minor(self.go_of_delve), versions.NEW_DWARF)
+        is_new = minor(self.given_go or self.go) >= versions.NEW_DWARF
+        return not is_new or minor(dlv_go) >= versions.NEW_DWARF
 
     @property
     def go_of_etcd(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import apiserver, running, takeover
@@ -39,7 +40,8 @@ class TakenOver(Existing):
         self._spec = spec = running.find(self._original)
         mark = self._guardian.environment
         headless = self._headless(self._listen)
-        takeover.check(spec, headless, apiserver.SAMPLE_FUNCTIONS, environment=mark)
+        found = takeover.check(spec, headless, apiserver.SAMPLE_FUNCTIONS, environment=mark)
+        apiserver.check(found.build, os.fsdecode(spec.exe))
         self.notes += takeover.losses(spec)
         original = StartAgain(spec)
         self._guardian.entrust(original)

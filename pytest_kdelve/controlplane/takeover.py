@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.controlplane.running import ProcessSpec
     from pytest_kdelve.delve import Headless
+    from pytest_kdelve.delve.inspection import Inspection
 
 #: Seconds until it has ended: requests in flight may take the default of ``--request-timeout``.
 STOP_TIMEOUT = 75.0
@@ -74,14 +75,14 @@ def check(
     functions: Iterable[str],
     *,
     environment: Mapping[str, str] = _NOTHING,
-) -> None:
+) -> Inspection:
     """Prove that it may be stopped, and that Delve can run it, without touching it.
 
     A second one is started in the same way as ``under_dlv`` does it, stands at its first
-    instruction, and is ended there. ``functions`` are those of ``inspect``, and
-    ``environment`` is that of ``under_dlv``. Raises ``UsageError`` for what must be left alone,
-    ``BinaryError`` for a program that Delve cannot debug, and ``PortInUseError`` where dlv cannot
-    listen.
+    instruction, and is ended there. ``functions`` are those of ``inspect``, of which the result is
+    returned, and ``environment`` is that of ``under_dlv``. Raises ``UsageError`` for what must be
+    left alone, ``BinaryError`` for a program that Delve cannot debug, and ``PortInUseError`` where
+    dlv cannot listen.
     """
     refusals.check(spec)
     try:
@@ -89,7 +90,7 @@ def check(
             under_dlv(spec, headless, log=headless.log, environment=environment) as server,
             server.connect() as client,
         ):
-            inspect(client, os.fsdecode(spec.exe), functions)
+            return inspect(client, os.fsdecode(spec.exe), functions)
     except PortInUseError:
         raise
     except ProcessError as error:

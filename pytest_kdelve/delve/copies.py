@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import functions
 from pytest_kdelve.delve.sources import path_parts
+from pytest_kdelve.delve.texts import end_of_block
 from pytest_kdelve.errors import LocationError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def missing(
     Raises ``LocationError``, which begins with a verb, where a copy has no lines.
     """
     known = {entries.function_at(pc).name for pc in pcs}
+    is_closure = all(len(functions.around(name)) > 1 for name in known)
     found: list[int] = []
     for name, copies in _copied(client, entries, *line, code).items():
         is_method = _is_added_method(entries, copies.into)
@@ -53,7 +55,7 @@ def missing(
             continue
         instructions = client.disassemble(copies.into.pc)
         here = [each.loc.pc for each in instructions if (each.loc.file, each.loc.line) == line]
-        if is_method and not here:
+        if is_method and not here and not is_closure:
             raise LocationError(
                 f"pointers and interfaces call a copy that has no lines, {name}, since the binary "
                 "is optimised, and its hits would not be seen; name the function without a line, a "
@@ -67,7 +69,7 @@ def _copied(
     client: Client, entries: Entries, file: str, line: int, code: Sequence[str]
 ) -> dict[str, _Copies]:
     """Return the functions into which the one around a line is copied, with its closures."""
-    around = next(filter(None, map(functions.declared, reversed(code[:line]))), "")
+    around = _declared_around(code, line)
     package = path_parts(file)[-2:-1]
     found: dict[str, _Copies] = {}
     if not around or not package:
@@ -82,6 +84,14 @@ def _copied(
             if outer != name:
                 found.setdefault(outer, _Copies(into, [])).begins.append(pc)
     return found
+
+
+def _declared_around(code: Sequence[str], line: int) -> str:
+    """Return what ``declared`` says of the function that a line is in; empty if it is in none."""
+    for first in range(min(line, len(code)), 0, -1):
+        if name := functions.declared(code[first - 1]):
+            return name if line <= end_of_block(code, first, first) else ""
+    return ""
 
 
 def _is_added_method(entries: Entries, inside: api.Location) -> bool:

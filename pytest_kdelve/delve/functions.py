@@ -17,10 +17,9 @@ _INIT = re.compile(r"(?P<written>.*\.init)\.\d+")
 #: How a function is named that the compiler makes of a part of another one.
 _PART = re.compile(r"(?P<outer>.+?)(?:\.func\d+|(?<=\d)\.\d+|-range\d+)$")
 _VARIABLES = re.compile(r"(?:.*/)?[^/.]+\.init")
-_BY_VALUE = re.compile(r"(?P<package>[^.()\[\]]+)\.(?P<type>[^.()\[\]]+)\.(?P<method>[^.()\[\]]+)")
 _BY_POINTER = re.compile(r"\(\*([^()]*)\)(?=\.[^.]*$)")
 #: As gofmt writes it.
-_DECLARES = re.compile(r"func (?:\((?:\w+ )?\*?(\w+)(?:\[.*\])?\) )?(\w+)[\[(]")
+_DECLARES = re.compile(r"func (?:\((?:\w+ )?\*?(\w+)(?:\[[^\])]*\])?\) )?(\w+)[\[(]")
 #: In place of type arguments: the body is shared by all those of one memory layout.
 _SHAPE = "go.shape."
 
@@ -135,18 +134,6 @@ def similar(wanted: str, functions: Iterable[str]) -> list[str]:
     )
     names = {f"{outer}.{last}" for outer, last in found}
     return sorted(names, key=lambda name: (len(name), name))
-
-
-def by_pointer(function: str) -> str:
-    """Return the name of a type's method by pointer for one by value; empty for all else.
-
-    Methods of generic types are among the rest.
-    """
-    package, slash, name = function.rpartition("/")
-    method = _BY_VALUE.fullmatch(name)
-    if method is None:
-        return ""
-    return f"{package}{slash}{method['package']}.(*{method['type']}).{method['method']}"
 
 
 def _by_value(function: str) -> str:

@@ -55,7 +55,7 @@ _REMEDIES = {
     ),
     r"no test files": "Name a package that has tests; `./...` is more than one package.",
     r"not an executable file": (
-        "It is no program for this machine, or was built by `debug` from what is no main package."
+        "It is no program for this machine; what `debug` builds must be a main package."
     ),
     r"no such process": "The process may have ended; look its pid up again.",
     r"(?i)could not attach": (

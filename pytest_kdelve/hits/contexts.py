@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from pytest_kdelve.delve.client import Client
 
-_AUDIT_CONTEXT = "*k8s.io/apiserver/pkg/audit.AuditContext"
-#: Newest first; once the event was exported.
-_AUDIT_IDS = (".event.AuditID", ".Event.AuditID")
-#: As a value of a context, this is an Audit-ID.
-_UID = "k8s.io/apimachinery/pkg/types.UID"
+#: Types of values that have an Audit-ID, and by which selectors, newest first: once the event was
+#: exported, and what is a UID in a context is an Audit-ID itself.
+_HOLD_AUDIT_IDS = {
+    "*k8s.io/apiserver/pkg/audit.AuditContext": (".event.AuditID", ".Event.AuditID"),
+    "k8s.io/apimachinery/pkg/types.UID": ("",),
+}
 _REQUEST_INFO = "*k8s.io/apiserver/pkg/endpoints/request.RequestInfo"
 #: From a request's verb to its method (``NewRequestInfo`` in k8s.io/apiserver); the verb of a
 #: request for no resource is its method.
@@ -51,13 +52,14 @@ def request_of(client: Client, expression: str, scope: api.EvalScope) -> Request
     """
     reader = _Reader(client, scope)
     found: dict[str, str] = {}
+    audit_id = ""
     for type_, value in reader.values_of(expression):
         # The innermost one of each counts, as for who asks the context.
         found.setdefault(type_, value)
-        if _REQUEST_INFO in found and found.keys() & {_AUDIT_CONTEXT, _UID}:
+        if type_ in _HOLD_AUDIT_IDS:
+            audit_id = audit_id or reader.first_text(found[type_], *_HOLD_AUDIT_IDS[type_])
+        if audit_id and _REQUEST_INFO in found:
             break
-    audit_id = reader.first_text(found.get(_AUDIT_CONTEXT), *_AUDIT_IDS)
-    audit_id = audit_id or reader.first_text(found.get(_UID), "")
     if not audit_id:
         return None
     info = found.get(_REQUEST_INFO)

@@ -160,7 +160,10 @@ def _check_filled(config: pytest.Config) -> None:
 
 
 def _check_together(config: pytest.Config, settings: Settings) -> None:
-    """Refuse options that contradict each other; ini and environment may be for other runs."""
+    """Refuse options that contradict each other, or a kube-apiserver that is given.
+
+    Else ini and environment contradict nothing, since they may be for other runs.
+    """
     ways = [way for way in _UNUSED if getattr(settings, way) is not None]
     if len(ways) > 1:
         raise UsageError(f"{' and '.join(f'--kdelve-{way}' for way in ways)}: give one of them")

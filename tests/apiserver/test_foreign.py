@@ -29,9 +29,8 @@ def test_another_program_is_refused(runner: Runner, kdelve_binaries: Binaries) -
     result = runner.run_file("def test_read(api): pass", f"--kdelve-apiserver={program}")
     result.assert_outcomes(errors=1)
     assert failure_of(result, "test_read") == (
-        f"{program} is no kube-apiserver: it was built by Go from "
-        "k8s.io/kubernetes/cmd/kube-controller-manager; correct the path, or leave it out to have "
-        "one built"
+        f"{program} is no kube-apiserver, but was built by Go from "
+        "k8s.io/kubernetes/cmd/kube-controller-manager: name another one"
     )
 
 

@@ -382,7 +382,18 @@ def test_nobody_reads_on(tests: pytest.Pytester) -> None:
 
 
 def test_another_version_than_the_one_that_was_asked_for(tests: pytest.Pytester) -> None:
-    """As where an ini file gives pytest a kube-apiserver."""
+    """As where an option behind the versions names another one."""
+    tests.makeconftest(CONFTEST)
+    tests.makepyfile("def test_one(api): pass")
+    done = compare(tests, "--kdelve-kubernetes=1.35.0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith(
+        "kdelve: the tests with Kubernetes 1.36.4 debugged 1.37.2; take away what gives pytest "
+        "another kube-apiserver: an option, a setting in its ini file, or KDELVE_APISERVER\n"
+    )
+
+
+def test_a_kube_apiserver_that_an_ini_file_gives(tests: pytest.Pytester) -> None:
     tests.makeini("[pytest]\nkdelve_apiserver = /bin/true")
     tests.makepyfile("def test_one(api): pass")
     done = compare(tests)

@@ -166,6 +166,8 @@ def test_up_takes_a_checkout_or_a_binary(
         ("--go=1.26", "--go=1.26 and a given kube-apiserver (--apiserver or KDELVE_APISERVER): gi"),
         ("--kubernetes=", "--kubernetes is empty: give it a value, or leave it out"),
         ("--source=", "--source is empty: give it a value, or leave it out"),
+        ("--dlv=", "--dlv is empty: give it a value, or leave it out"),
+        ("--listen=", "--listen is empty: give it a value, or leave it out"),
     ],
 )
 def test_up_takes_what_fits_together(

@@ -148,24 +148,6 @@ def test_the_functions_that_one_is_written_inside_of(function: str, outer: list[
 
 
 @pytest.mark.parametrize(
-    ("method", "by_pointer"),
-    [
-        ("k8s.io/core/pod.podStrategy.Validate", "k8s.io/core/pod.(*podStrategy).Validate"),
-        ("main.T.M", "main.(*T).M"),
-        ("main.(*T).M", ""),
-        ("main.F", ""),
-        ("main.F.func1", "main.(*F).func1"),
-        ("main.T.M.func1", ""),
-        ("main.T[go.shape.int].M", ""),
-        ("", ""),
-    ],
-)
-def test_the_method_by_pointer(method: str, by_pointer: str) -> None:
-    """A closure looks like a method, but no binary has the name that it gets."""
-    assert functions.by_pointer(method) == by_pointer
-
-
-@pytest.mark.parametrize(
     ("function", "line"),
     [
         ("main.run", 1),
@@ -174,6 +156,7 @@ def test_the_method_by_pointer(method: str, by_pointer: str) -> None:
         ("main.Value.Add", 3),
         ("main.Add", 4),
         ("main.Largest[go.shape.int]", 5),
+        ("sets.Set[go.shape.int].Union", 8),
         ("main.ru", None),
         ("main.run.func1", None),
         ("main.init.0", None),
@@ -188,6 +171,7 @@ def test_a_function_is_declared_on_one_line(function: str, line: int | None) -> 
         "func Largest[T any](all []T) T {",
         "func init() {",
         "// func ru()",
+        "func (s Set[T]) Union(other Set[T]) Set[T] {",
     ]
     assert functions.declared_on(function, source) == line
 

@@ -222,6 +222,11 @@ def test_the_delve_for_a_given_apiserver_depends_on_its_go() -> None:
             "1.26",
             "1.26",
         ),
+        (
+            Versions(kubernetes="1.37.2", go="1.26", delve="1.26.3", given_go="1.24.13"),
+            "1.26",
+            "1.26",
+        ),
     ],
 )
 def test_the_go_of_the_tools_is_near_that_of_kubernetes(
@@ -236,8 +241,8 @@ def test_the_go_of_the_tools_is_near_that_of_kubernetes(
         (choose(delve="1.26.3"), "1.24.13", False),
         (choose(delve="1.26.3"), "1.25.1", True),
         (choose("1.33.0"), "1.24.13", True),
+        (choose("1.32.0"), "1.22.12", True),
         (choose("1.24.0"), "1.18.2", True),
-        (choose("1.24.0"), "1.17.13", False),
         (
             Versions(kubernetes="1.33.0", go="1.24", delve="1.26.3", given_go="1.26.6"),
             "1.24",

@@ -99,7 +99,8 @@ def examine(cache: Path) -> Tools:
     given_go = golang.built_with(apiserver) if apiserver else ""
     if apiserver and "dlv" not in given:
         with suppress(UsageError):  # No Delve debugs it; which ones there are is said below.
-            versions = replace(versions, delve=releases.delve_of(apiserver, given_go))
+            delve = releases.delve_of(apiserver, given_go)
+            versions = replace(versions, delve=delve, given_go=given_go)
     try:
         kept = build.kept(versions, cache=cache)
     except (OSError, ValueError):

@@ -86,6 +86,33 @@ func (g generic[T]) Do() {
 	mark(1) // generic
 }
 
+// Union has the type's parameters more than once.
+func (g generic[T]) Union(other generic[T]) generic[T] {
+	mark(1) // of a union
+	return other
+}
+
+//go:noinline
+func unites(g generic[int], done chan bool) {
+	go func() { done <- true }()
+	<-done
+	defer g.Union(g)
+	g.Union(g)
+}
+
+var hook = func(number int) {
+	mark(number) // in a variable
+}
+
+type each struct{ number int }
+
+// Do is copied into the method by pointer, and its closure, too.
+func (e each) Do() {
+	call(func() {
+		mark(e.number) // in a closure of a method
+	})
+}
+
 func makes(number int) func() {
 	return func() {
 		mark(number) // in what is made
@@ -158,6 +185,10 @@ func main() {
 	through(generic[int]{1})
 	through(&generic[string]{""})
 	generic[int]{2}.Do()
+	unites(generic[int]{1}, done)
+	hook(1)
+	through(each{1})
+	through(&each{2})
 	useMade()
 	setsUp(early)
 	leaf()
