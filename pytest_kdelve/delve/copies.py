@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.entries import Entries
 
-#: What Go calls the functions that it adds for ``go`` and ``defer``; before 1.21 Delve finds them.
+#: What Go calls the functions that it adds for ``go`` and ``defer``. Of Go 1.18, Delve finds them.
 _ADDED = re.compile(r".*\.(gowrap|deferwrap)\d+")
 
 
@@ -42,9 +42,9 @@ def missing(
     """Return the addresses of a line of an optimised function that Delve has not found.
 
     ``line`` are its file, as the compiler saw it, and its number, ``pcs`` what Delve has found,
-    and ``code`` the file's lines without texts; without them, nothing is missed.
+    and ``code`` the file's lines without texts; where they are not here, none are looked for.
 
-    Raises ``LocationError``, which begins with a verb, where a copy has no lines.
+    Raises ``LocationError``, whose text goes on with what the line is, where a copy has no lines.
     """
     known = {entries.function_at(pc).name for pc in pcs}
     is_closure = all(len(functions.around(name)) > 1 for name in known)
