@@ -7,7 +7,7 @@ machine.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -70,8 +70,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, versions: Versions, **others: Any) -> Self:
         """Return what is wanted of these versions; ``others`` are the other fields."""
-        named = {name: text for name, text in asdict(versions).items() if name != "given_go"}
-        return cls(**named, **others)
+        return cls(
+            kubernetes=versions.kubernetes,
+            go=versions.go,
+            delve=versions.delve,
+            etcd=versions.etcd,
+            **others,
+        )
 
     @property
     def versions(self) -> Versions:

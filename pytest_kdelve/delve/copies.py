@@ -50,8 +50,10 @@ def missing(
     is_closure = all(len(functions.around(name)) > 1 for name in known)
     found: list[int] = []
     for name, copies in _copied(client, entries, *line, code).items():
+        if name in known:
+            continue
         is_method = _is_added_method(entries, copies.into)
-        if name in known or not (is_method or _ADDED.fullmatch(name)):
+        if not is_method and not _ADDED.fullmatch(name):
             continue
         instructions = client.disassemble(copies.into.pc)
         here = [each.loc.pc for each in instructions if (each.loc.file, each.loc.line) == line]

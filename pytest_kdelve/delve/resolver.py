@@ -103,9 +103,8 @@ class Resolver:
             return place
         if place not in self._places:
             line = place.file, place.line
-            code = without_texts(self.sources.lines(place.file))
             try:
-                more = missing(self._client, self._entries, line, place.pcs, code)
+                more = missing(self._client, self._entries, line, place.pcs, self._code(place.file))
             except LocationError as error:
                 raise LocationError(f"{location} is {place}, but {error}") from error
             pcs = (*place.pcs, *self._joined(more, *line))
@@ -124,7 +123,7 @@ class Resolver:
         These are copies of it, where the function around it is inlined, under other names.
         """
         own = functions.around(entry.function.name if entry.function else "")
-        code = without_texts(self.sources.lines(entry.file))
+        code = self._code(entry.file)
         inside = range(entry.line + 1, end_of_block(code, entry.line, entry.line) + 1)
         line = next((n for n in self._entries.lines(entry) if n in inside), entry.line)
         found = self._found(entry.file, line)
@@ -326,7 +325,7 @@ class Resolver:
         The closures are functions of their own in the binary, so the end is looked up in the
         source.
         """
-        code = without_texts(self.sources.lines(entry.file))
+        code = self._code(entry.file)
         own = self._entries.lines(entry)
         # The lowest line may be that of a function above which was inlined here.
         first, last = own[0], max(own)
@@ -338,6 +337,10 @@ class Resolver:
             if not _FUNC.search("".join(code[first - 1 : first])):
                 raise LocationError(_NO_BEGINNING.format(location=location))
         return first, end_of_block(code, first, last)
+
+    def _code(self, file: str) -> list[str]:
+        """Return a file's lines without texts, so that what looks like code is code."""
+        return without_texts("\n".join(self.sources.lines(file))).split("\n")
 
     def _to_place(self, found: api.Location) -> Place:
         if is_optimised(found):

@@ -31,9 +31,9 @@ def lines_with(text: str, lines: Sequence[str], within: range | None = None) -> 
     ]
 
 
-def without_texts(lines: Sequence[str]) -> list[str]:
-    """Return a file's lines with blanks in place of comments, strings and characters."""
-    return _TEXTS.sub(lambda text: re.sub(r"[^\n]", " ", text[0]), "\n".join(lines)).split("\n")
+def without_texts(source: str) -> str:
+    """Return Go's source with blanks in place of comments, strings and characters."""
+    return _TEXTS.sub(lambda text: re.sub(r"[^\n]", " ", text[0]), source)
 
 
 def lines_of_code(lines: Sequence[str]) -> list[int]:
