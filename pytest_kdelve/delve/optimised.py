@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_kdelve.delve import api, assignments, values
 from pytest_kdelve.delve.pieces import has_lost_parts, is_word
+from pytest_kdelve.delve.texts import without_texts
 from pytest_kdelve.delve.versions import go_number, numbers
 from pytest_kdelve.errors import RPCError
 
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.sources import Sources
 
-#: What has no names in an expression.
-_NAMELESS = re.compile(
-    r"\"(?:\\.|[^\"\\])*\"|`[^`]*`|'(?:\\.|[^'\\])*'|/\*.*?\*/|//[^\n]*", re.DOTALL
-)
 _FRAME = re.compile(r"\bruntime\s*\.\s*frame\s*\(\s*(?P<frame>\d+)\s*\)\s*\.\s*")
 _NAME = re.compile(rf"(?:{_FRAME.pattern}|(?<![\w.]))(?P<name>[^\W\d]\w*)")
 _CAPACITY = re.compile(r"\bcap\s*\(")
@@ -331,7 +328,7 @@ def reads_outer_frame(expression: str) -> bool:
 
     It is one of the selected goroutine, whatever the scope is (``pushLocal`` in Delve's eval.go).
     """
-    return _FRAME.search(_NAMELESS.sub('""', expression)) is not None
+    return _FRAME.search(without_texts(expression)) is not None
 
 
 def is_optimised(location: api.Location) -> bool:
@@ -341,7 +338,7 @@ def is_optimised(location: api.Location) -> bool:
 
 def _names(expression: str) -> Iterator[tuple[int, str]]:
     """Yield the names that may be variables, and the frame in which each is one."""
-    for found in _NAME.finditer(_NAMELESS.sub('""', expression)):
+    for found in _NAME.finditer(without_texts(expression)):
         if found["name"] not in _OF_GO:
             yield int(found["frame"] or 0), found["name"]
 

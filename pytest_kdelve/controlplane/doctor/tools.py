@@ -50,17 +50,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What a test would use; ``kept`` has versions of Go by the names of binaries.
-
-    ``given_go`` is the Go of a kube-apiserver that is given, empty where that is not known.
-    """
+    """What a test would use; ``kept`` has versions of Go by the names of binaries."""
 
     cache: Path
     versions: Versions
     candidates: Sequence[Candidate]
     given: Mapping[str, Path]
     kept: Mapping[str, Sequence[str]]
-    given_go: str = ""
 
     @property
     def go(self) -> Candidate | None:
@@ -82,7 +78,7 @@ class Tools:
     def target_go(self) -> str:
         """The Go of the kube-apiserver, empty where that is not known."""
         if "kube-apiserver" in self.given:
-            return self.given_go
+            return self.versions.given_go
         kept = self.kept.get("kube-apiserver", ())
         return self.go.version if self.go else next(iter(kept), "")
 
@@ -95,12 +91,12 @@ def examine(cache: Path) -> Tools:
         if os.environ.get(variable)
     }
     versions = releases.choose(given=given)
-    apiserver = given.get("kube-apiserver")
-    given_go = golang.built_with(apiserver) if apiserver else ""
-    if apiserver and "dlv" not in given:
-        with suppress(UsageError):  # No Delve debugs it; which ones there are is said below.
-            delve = releases.delve_of(apiserver, given_go)
-            versions = replace(versions, delve=delve, given_go=given_go)
+    if apiserver := given.get("kube-apiserver"):
+        versions = replace(versions, given_go=golang.built_with(apiserver))
+        if "dlv" not in given:
+            with suppress(UsageError):  # No Delve debugs it; which ones there are is said below.
+                delve = releases.delve_of(apiserver, versions.given_go)
+                versions = replace(versions, delve=delve)
     try:
         kept = build.kept(versions, cache=cache)
     except (OSError, ValueError):
@@ -112,7 +108,6 @@ def examine(cache: Path) -> Tools:
         candidates=candidates,
         given=given,
         kept=kept,
-        given_go=given_go,
     )
 
 
