@@ -91,7 +91,7 @@ class ComparedTest:
 
     @property
     def fails_in_both(self) -> bool:
-        """Whether the test failed in either version, so that it tells of neither."""
+        """Whether the test failed in both versions, so that it tells of neither."""
         return all(outcome in _FAILURES for outcome in self.outcomes)
 
     @property
