@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import functions
 from pytest_kdelve.delve.sources import path_parts
-from pytest_kdelve.delve.texts import end_of_block
+from pytest_kdelve.delve.texts import declaration_around
 from pytest_kdelve.errors import LocationError
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_kdelve.delve import api
     from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.entries import Entries
+    from pytest_kdelve.delve.locations import Place
 
 #: What Go calls the functions that it adds for ``go`` and ``defer``. Of Go 1.18, Delve finds them.
 _ADDED = re.compile(r".*\.(gowrap|deferwrap)\d+")
@@ -36,27 +37,24 @@ class _Copies:
     begins: list[int]
 
 
-def missing(
-    client: Client, entries: Entries, line: tuple[str, int], pcs: Sequence[int], code: Sequence[str]
-) -> list[int]:
-    """Return the addresses of a line of an optimised function that Delve has not found.
+def missing(client: Client, entries: Entries, place: Place, code: Sequence[str]) -> list[int]:
+    """Return the addresses of a place in an optimised function that Delve has not found.
 
-    ``line`` are its file, as the compiler saw it, and its number, ``pcs`` what Delve has found,
-    and ``code`` the file's lines without texts; where they are not here, none are looked for.
+    ``code`` are the lines of its file without texts; where they are not here, none are looked for.
 
     Raises ``LocationError``, whose text goes on with what the line is, where a copy has no lines.
     """
-    known = {entries.function_at(pc).name for pc in pcs}
+    known = {entries.function_at(pc).name for pc in place.pcs}
     is_closure = all(len(functions.around(name)) > 1 for name in known)
     found: list[int] = []
-    for name, copies in _copied(client, entries, *line, code).items():
+    for name, copies in _copied(client, entries, place, code).items():
         if name in known:
             continue
         is_method = _is_added_method(entries, copies.into)
         if not is_method and not _ADDED.fullmatch(name):
             continue
         instructions = client.disassemble(copies.into.pc)
-        here = [each.loc.pc for each in instructions if (each.loc.file, each.loc.line) == line]
+        here = [each.loc.pc for each in instructions if _is_at(each.loc, place)]
         if is_method and not here and not is_closure:
             raise LocationError(
                 f"pointers and interfaces call a copy that has no lines, {name}, since the binary "
@@ -67,12 +65,17 @@ def missing(
     return found
 
 
+def _is_at(found: api.Location, place: Place) -> bool:
+    return (found.file, found.line) == (place.file, place.line)
+
+
 def _copied(
-    client: Client, entries: Entries, file: str, line: int, code: Sequence[str]
+    client: Client, entries: Entries, place: Place, code: Sequence[str]
 ) -> dict[str, _Copies]:
-    """Return the functions into which the one around a line is copied, with its closures."""
-    around = _declared_around(code, line)
-    package = path_parts(file)[-2:-1]
+    """Return the functions into which the one around a place is copied, with its closures."""
+    declaration = declaration_around(code, place.line)
+    around = functions.declared(code[declaration.start - 1]) if declaration else ""
+    package = path_parts(place.file)[-2:-1]
     found: dict[str, _Copies] = {}
     if not around or not package:
         return found
@@ -86,14 +89,6 @@ def _copied(
             if outer != name:
                 found.setdefault(outer, _Copies(into, [])).begins.append(pc)
     return found
-
-
-def _declared_around(code: Sequence[str], line: int) -> str:
-    """Return what ``declared`` says of the function that a line is in; empty if it is in none."""
-    for first in range(min(line, len(code)), 0, -1):
-        if name := functions.declared(code[first - 1]):
-            return name if line <= end_of_block(code, first, first) else ""
-    return ""
 
 
 def _is_added_method(entries: Entries, inside: api.Location) -> bool:

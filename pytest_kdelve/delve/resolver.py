@@ -26,7 +26,6 @@ from pytest_kdelve.delve.texts import (
     lines_with,
     similar_lines,
     some,
-    without_texts,
 )
 from pytest_kdelve.errors import LocationError, RPCError
 
@@ -102,12 +101,12 @@ class Resolver:
         if place.file not in self._optimised_files:
             return place
         if place not in self._places:
-            line = place.file, place.line
+            code = self.sources.code(place.file)
             try:
-                more = missing(self._client, self._entries, line, place.pcs, self._code(place.file))
+                more = missing(self._client, self._entries, place, code)
             except LocationError as error:
                 raise LocationError(f"{location} is {place}, but {error}") from error
-            pcs = (*place.pcs, *self._joined(more, *line))
+            pcs = (*place.pcs, *self._joined(more, place.file, place.line))
             self._places[place] = replace(place, pcs=tuple(dict.fromkeys(pcs)))
         return self._places[place]
 
@@ -123,7 +122,7 @@ class Resolver:
         These are copies of it, where the function around it is inlined, under other names.
         """
         own = functions.around(entry.function.name if entry.function else "")
-        code = self._code(entry.file)
+        code = self.sources.code(entry.file)
         inside = range(entry.line + 1, end_of_block(code, entry.line, entry.line) + 1)
         line = next((n for n in self._entries.lines(entry) if n in inside), entry.line)
         found = self._found(entry.file, line)
@@ -325,7 +324,7 @@ class Resolver:
         The closures are functions of their own in the binary, so the end is looked up in the
         source.
         """
-        code = self._code(entry.file)
+        code = self.sources.code(entry.file)
         own = self._entries.lines(entry)
         # The lowest line may be that of a function above which was inlined here.
         first, last = own[0], max(own)
@@ -337,10 +336,6 @@ class Resolver:
             if not _FUNC.search("".join(code[first - 1 : first])):
                 raise LocationError(_NO_BEGINNING.format(location=location))
         return first, end_of_block(code, first, last)
-
-    def _code(self, file: str) -> list[str]:
-        """Return a file's lines without texts, so that what looks like code is code."""
-        return without_texts("\n".join(self.sources.lines(file))).split("\n")
 
     def _to_place(self, found: api.Location) -> Place:
         if is_optimised(found):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_kdelve.delve import texts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -19,7 +21,6 @@ _MODULE_CACHE = "/pkg/mod/"
 #: What stands before the import path, for a module, a kubernetes checkout and a vendored package.
 _PREFIXES = (_MODULE_CACHE, "/staging/src/", "/vendor/")
 _ESCAPED = re.compile(r"!([a-z])")
-_DECLARATIONS = ("func ", "var ", "const ", "type ")
 _GO_VERSION = re.compile(r"\bgo\d\S*")
 
 
@@ -60,6 +61,11 @@ class Sources:
         """Return the lines of a file without their ends; empty when it is not here."""
         found = self.find(compiled)
         return source_lines(found) if found else ()
+
+    def code(self, compiled: str) -> tuple[str, ...]:
+        """Return the same lines with blanks in place of comments, strings and characters."""
+        found = self.find(compiled)
+        return source_code(found) if found else ()
 
     def line(self, compiled: str, line: int) -> str:
         """Return one line's text without the white space around it; lines count from 1."""
@@ -202,6 +208,16 @@ def _read(version: _Version) -> tuple[str, ...]:
     return tuple(line.removesuffix("\r") for line in lines)
 
 
+def source_code(path: str) -> tuple[str, ...]:
+    """Return the same lines with blanks in place of comments, strings and characters."""
+    return _without_texts(source_lines(path))
+
+
+@functools.lru_cache(maxsize=16)
+def _without_texts(lines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(texts.without_texts("\n".join(lines)).split("\n"))
+
+
 def source_line(path: str, line: int) -> str:
     """Return one line's text without the white space around it; lines count from 1."""
     lines = source_lines(path)
@@ -222,20 +238,13 @@ def excerpt(path: str, line: int, *, around: int = 2) -> list[str]:
 def declaration_around(path: str, line: int) -> tuple[int, tuple[str, ...]]:
     """Return the declaration that a line is in, such as a function: its first line, its lines.
 
-    Of what gofmt writes, only the first and the last line of one are not indented. It is the line
-    alone where none is found, and has no lines where the file has no such line.
+    It is the line alone where none is found, and has no lines where the file has no such line.
     """
     lines = source_lines(path)
     if not 0 < line <= len(lines):
         return line, ()
-    begins = [n for n, text in enumerate(lines, start=1) if text.startswith(_DECLARATIONS)]
-    first = max((n for n in begins if n <= line), default=line)
-    following = min((n for n in begins if n > line), default=len(lines) + 1)
-    ends = (
-        n for n in range(line, following) if lines[n - 1].startswith("}") or lines[n - 1] == ")"
-    )
-    last = next(ends, line)
-    return first, lines[first - 1 : last]
+    found = texts.declaration_around(source_code(path), line) or range(line, line + 1)
+    return found.start, lines[found.start - 1 : found.stop - 1]
 
 
 def short_path(path: str) -> str:

@@ -13,6 +13,7 @@ _MOST = 12
 _TEXTS = re.compile(
     r"//[^\n]*|/\*.*?\*/|`[^`]*`|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL
 )
+_DECLARATIONS = ("func ", "var ", "const ", "type ")
 _NO_CODE = ("//", "/*", "*", "package ", "import ", '"', ")")
 
 
@@ -69,6 +70,31 @@ def end_of_block(lines: Sequence[str], first: int, last: int) -> int:
     closing = opening[: len(opening) - len(opening.lstrip())] + "}"
     after = range(max(first + 1, last), len(lines) + 1)
     return next((n for n in after if lines[n - 1].startswith(closing)), last)
+
+
+def declaration_around(code: Sequence[str], line: int) -> range:
+    """Return the lines of the declaration that a line is in, such as a function; empty if in none.
+
+    ``code`` is what gofmt has written, without texts.
+    """
+    before = range(min(line, len(code)), 0, -1)
+    first = next((n for n in before if code[n - 1].startswith(_DECLARATIONS)), 0)
+    if not first:
+        return range(0)
+    found = range(first, _end_of_declaration(code, first) + 1)
+    return found if line in found else range(0)
+
+
+def _end_of_declaration(code: Sequence[str], first: int) -> int:
+    depth = 0
+    for number, (text, following) in enumerate(
+        zip(code[first - 1 :], [*code[first:], ""], strict=True), start=first
+    ):
+        depth += sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
+        goes_on = following.strip() and following[0].isspace()
+        if depth <= 0 and not goes_on:
+            return number
+    return len(code)
 
 
 def some(candidates: Sequence[str]) -> list[str]:

@@ -283,6 +283,17 @@ func long(
 
 	return fmt.Errorf("a")
 }
+
+func text() string {
+retry:
+	a := `
+func no() {
+}
+`
+	return a
+}
+
+// Between two.
 """
 
 
@@ -299,6 +310,9 @@ func long(
         (28, 25, 33),
         (33, 25, 33),
         (3, 3, 3),
+        (38, 35, 42),
+        (41, 35, 42),
+        (44, 44, 44),
     ],
 )
 def test_the_declaration_around_a_line(tmp_path: Path, line: int, first: int, last: int) -> None:
@@ -308,7 +322,7 @@ def test_the_declaration_around_a_line(tmp_path: Path, line: int, first: int, la
     assert sources.declaration_around(str(file), line) == (first, lines)
 
 
-@pytest.mark.parametrize("line", [0, 34])
+@pytest.mark.parametrize("line", [0, 45])
 def test_there_is_none_around_a_line_that_is_not_there(tmp_path: Path, line: int) -> None:
     file = tmp_path / "a.go"
     file.write_text(DECLARATIONS)
