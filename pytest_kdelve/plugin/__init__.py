@@ -105,7 +105,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[RAN] = []
     config.stash[BINARY] = []
     config.stash[KEPT] = []
-    config.stash[BINARY] = []
     if not settings.listen.is_loopback:
         warning = pytest.PytestConfigWarning(
             f"--kdelve-listen={settings.listen}: whoever reaches this port can run any code here"

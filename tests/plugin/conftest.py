@@ -28,6 +28,27 @@ def _kdelve_debugged(pytestconfig, tmp_path_factory):
         yield fake
 """
 
+VERSIONED = f"""
+{CONFTEST}
+import pathlib
+
+@pytest.fixture(scope="session")
+def _kdelve_debugged(pytestconfig, tmp_path_factory):
+    version = pytestconfig.getoption("kdelve_kubernetes")
+    source = pathlib.Path(version, "source.go")
+    if source.exists():
+        pathlib.Path("source.go").write_text(source.read_text())
+    with debugged(tmp_path_factory.mktemp("fake"), pytestconfig.stash[STARTUP]) as fake:
+        fake.version = f"v{{version}}"
+        yield fake
+
+@pytest.fixture
+def is_new(apiserver):
+    return apiserver.version == "v1.37.2"
+"""
+OLD = "package a\n\nfunc get() {\n\tgetter()\n\tgone()\n}\n"
+NEW = "package a\n\n// get gets.\nfunc get() {\n\tcheck()\n\tgetter()\n}\n"
+
 
 @pytest.fixture(autouse=True)
 def _nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -60,3 +81,16 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def history(pytester: pytest.Pytester) -> Callable[[], list[str]]:
     """What the fake was asked for, in its order."""
     return lambda: (pytester.path / "history").read_text().splitlines()
+
+
+@pytest.fixture
+def tests(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A folder with the source of two versions."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    temporary = pytester.mkdir("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("COLUMNS", "92")
+    pytester.makeconftest(VERSIONED)
+    for version, text in (("1.36.4", OLD), ("1.37.2", NEW)):
+        pytester.mkdir(version).joinpath("source.go").write_text(text)
+    return pytester
