@@ -21,6 +21,7 @@ from pytest_kdelve.report.side_by_side import render
 if TYPE_CHECKING:
     from pytest_kdelve.report.comparison import Comparison
 
+_VERSION = "--kdelve-kubernetes"
 _OWN_OPTIONS = ("--json", "--verbose")
 #: Columns where there is no terminal, such as in the log of a CI job.
 _COLUMNS = 140
@@ -62,6 +63,8 @@ def _run(options: argparse.Namespace) -> int:
                 f"{option} stands before the versions: kdelve compare {option} {old} {new} ...; "
                 "what follows them is for pytest"
             )
+    if any(argument.partition("=")[0] == _VERSION for argument in options.arguments):
+        raise UsageError(f"{_VERSION}: the versions are {old} and {new}, before it; take it away")
     with tempfile.TemporaryDirectory(prefix="kdelve-compare-") as folder:
         runs = [
             pytest_runs.run(version, options.arguments, Path(folder) / f"{number}.json")

@@ -69,19 +69,19 @@ class Checkout(msgspec.Struct, frozen=True, kw_only=True):
 def read(folder: Path, *, version: str = "") -> Checkout:
     """Look at a checkout; ``version`` is for one whose version neither git nor its source tells.
 
-    Raises ``UsageError`` for a folder that is none.
+    Raises ``UsageError`` for a folder that is none, and where these tell another version.
     """
     folder = folder.resolve()
-    _check(folder)
+    check(folder)
     digest = _digest(folder)  # First: what is edited from now on is noticed.
-    known = parse_kubernetes_version(version) if version else ""
+    named = parse_kubernetes_version(version) if version else ""
     if not _is_in_git(folder):
-        known = known or _version_of(folder, "")
+        known = _version_of(folder, "", named)
         return Checkout(folder=str(folder), version=known, git_version=f"v{known}", digest=digest)
     commit = _git(folder, "rev-parse", "HEAD").strip()
     edited = tuple(_edited(folder))
     described = _git(folder, "describe", "--tags", "--match=v[0-9]*", "--abbrev=14", may_fail=True)
-    known = known or _version_of(folder, described)
+    known = _version_of(folder, described, named)
     return Checkout(
         folder=str(folder),
         version=known,
@@ -92,7 +92,8 @@ def read(folder: Path, *, version: str = "") -> Checkout:
     )
 
 
-def _check(folder: Path) -> None:
+def check(folder: Path) -> None:
+    """Raise ``UsageError`` for a folder that is no checkout of kubernetes."""
     if not str(folder).isprintable():
         raise UsageError(f"{str(folder)!r}: the name of a checkout's folder has to be plain text")
     if not folder.is_dir():
@@ -108,17 +109,27 @@ def _check(folder: Path) -> None:
         )
 
 
-def _version_of(folder: Path, described: str) -> str:
-    if numbers := re.match(r"v(\d+\.\d+\.\d+)", described):
-        return numbers[1]
-    base = folder / _BASE
-    text = base.read_text(encoding="utf-8") if base.exists() else ""
-    if minor := _MINOR.search(text):
-        return f"{minor[1]}.0"
+def _version_of(folder: Path, described: str, named: str) -> str:
+    told = _told(folder, described)
+    if named and told and not f"{named}.".startswith(f"{told}."):
+        raise UsageError(
+            f"the checkout {folder} is of Kubernetes {told}, not {named}: name no version with it"
+        )
+    if named or told:
+        return named or (told if told.count(".") > 1 else f"{told}.0")
     raise UsageError(
         f"the version of {folder} is not known: no tag such as v1.30.0 can be reached from its "
         "commit, and its source does not have it (it does from 1.31 on); name the version, too"
     )
+
+
+def _told(folder: Path, described: str) -> str:
+    """Return the version that the nearest tag tells, the minor release that the source does."""
+    if tag := re.match(r"v(1\.\d+\.\d+)", described):
+        return tag[1]
+    base = folder / _BASE
+    minor = _MINOR.search(base.read_text(encoding="utf-8")) if base.exists() else None
+    return minor[1] if minor else ""
 
 
 def _git_version(described: str, *, dirty: bool) -> str:

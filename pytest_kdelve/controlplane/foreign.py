@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_kdelve.controlplane import build
 from pytest_kdelve.controlplane.binaries import KUBERNETES_MODULE
+from pytest_kdelve.controlplane.running import NAME
 
 if TYPE_CHECKING:
     from pytest_kdelve.delve.inspection import BuildInfo, Inspection, Module
@@ -24,11 +25,17 @@ _TRIMMED = (
     "built with -trimpath: its source is looked for in Go's module cache and in GOROOT, so at= "
     "needs the same versions there"
 )
+_LOCAL = (
+    "built from source that may be edited: what stands now where it was compiled is read, and only "
+    "a file that is newer than the binary is noticed, not one that was edited before the binary "
+    "was copied"
+)
 
 
 def is_foreign(program: str) -> bool:
-    """Whether a program is none of those that were built here, which need no second look."""
-    return not build.is_kept(Path(program))
+    """Whether a program is no kube-apiserver that was built here, which needs no second look."""
+    path = Path(program)
+    return not build.is_kept(path) or path.name != NAME
 
 
 def notes(inspection: Inspection, program: str) -> tuple[str, ...]:
@@ -40,6 +47,8 @@ def notes(inspection: Inspection, program: str) -> tuple[str, ...]:
         if inspection.debuggable:
             what = f"optimised in part ({', '.join(inspection.optimised)})"
         found.append(_OPTIMISED.format(what=what))
+    if inspection.build.is_editable:
+        found.append(_LOCAL)
     if inspection.is_trimmed:
         found.append(_TRIMMED)
     return tuple(found)

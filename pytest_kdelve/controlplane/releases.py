@@ -226,7 +226,7 @@ def _go_of(kubernetes: str, go: str) -> Minor:
     if release[:2] > newest[:2] and not go:
         raise UsageError(
             f"Kubernetes {kubernetes} is newer than this release of pytest-kdelve knows (to "
-            f"{dotted(newest[:2])}): name the Go that it was released with, too"
+            f"{dotted(newest[:2])}): name the Go that it was released with, too (--go, --kdelve-go)"
         )
     return GO_OF_KUBERNETES[max(first for first in GO_OF_KUBERNETES if first <= release)]
 
@@ -246,7 +246,7 @@ def _check_fit(delve: str, go: str, what: str) -> None:
 
 
 def _parse(what: str, text: str) -> str:
-    match = re.fullmatch(r"v?([0-9]+\.[0-9]+\.[0-9]+)", text)
+    match = re.fullmatch(r"v?((?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*)){2})", text)
     if match is None:
         example = {"Kubernetes": DEFAULT_KUBERNETES, "Delve": DELVE_VERSION}[what]
         raise UsageError(

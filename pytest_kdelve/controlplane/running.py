@@ -270,6 +270,17 @@ def _is_apiserver(process: psutil.Process) -> bool:
     return False
 
 
+def program(pid: int) -> Path:
+    """Return the link to a process's program; raises ``UsageError`` where it may not be read."""
+    link = Path(f"/proc/{pid}/exe")
+    try:
+        with suppress(FileNotFoundError):
+            link.readlink()
+    except PermissionError as error:
+        raise UsageError(_unreadable(pid)) from error
+    return link
+
+
 def describe(process: psutil.Process) -> str:
     """Return a line that tells one process from others: user, start, port, arguments."""
     try:

@@ -110,11 +110,31 @@ class Entries:
         if inits := functions.inits(location.name, names):
             message = f"{location}: the binary has no such function, since Go numbers each init:"
             return LocationError(message, candidates=some(inits))
+        *inner, outer = functions.around(location.name)
+        if inner and (callers := self._callers(outer, names)):
+            message = (
+                f"{location}: the binary has no such function, since it is optimised, and a "
+                f"closure has another name where {outer} is inlined; give a line of its file. "
+                "Closures are there:"
+            )
+            begins = tuple(f"{caller}." for caller in callers)
+            copies = [name for name in names if name.startswith(begins)]
+            return LocationError(message, candidates=some(copies))
         problem = "the binary has no such function"
         if location.name.endswith(".init"):
             problem = "the binary has no package of this name with a func init()"
         message = f"{location}: {problem}; near it are:"
         return LocationError(message, candidates=some(functions.similar(location.name, names)))
+
+    def _callers(self, outer: str, names: Sequence[str]) -> set[str]:
+        """Return what a function is inlined into, where nothing else is left of its closures."""
+        written = functions.written(outer, names)
+        compiled = [each for instances in written.values() for each in instances]
+        own = tuple(f"{each}." for each in compiled)
+        if any(name.startswith(own) for name in names):
+            return set()
+        pcs = {pc for each in compiled for pc in self.addresses(each)}
+        return {self.function_at(pc).name for pc in pcs}.difference(compiled)
 
     def _begin(self, compiled: Sequence[str]) -> list[api.Location]:
         # Delve does not parse every name that it has, such as those of nested closures and of

@@ -81,6 +81,12 @@ class BuildInfo:
         return next((each for each in self.modules if each.path == path), None)
 
     @property
+    def is_editable(self) -> bool:
+        """Whether it was built in a folder of its source, and not from a version of a module."""
+        main = next(iter(self.modules), None)
+        return bool(main and (main.version in _OF_A_FOLDER or "vcs.revision" in self.settings))
+
+    @property
     def replacements(self) -> Mapping[str, str]:
         """What was taken in place of which "module@version": another such, or a folder.
 

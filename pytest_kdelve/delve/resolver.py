@@ -192,9 +192,14 @@ class Resolver:
     def _without_text(
         self, location: Location, files: Mapping[str, Sequence[str]]
     ) -> LocationError:
+        text = location.at or ""
+        elsewhere = [(file, n) for file, lines in files.items() for n in lines_with(text, lines)]
+        if elsewhere:
+            message = f"{location}: no line of the function has this text, but these of its file:"
+            return LocationError(message, candidates=self._describe(elsewhere))
         if any(files.values()):
             message = f"{location}: no line of it has this text; the most similar ones are:"
-            similar = similar_lines(location.at or "", files)
+            similar = similar_lines(text, files)
             return LocationError(message, candidates=self._describe(similar))
         looked_for = [
             f"{file}: looked for as {', '.join(self.sources.looked_for(file)) or 'nothing'}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -74,7 +73,7 @@ def environment(config: pytest.Config, wanted: kept.Wanted) -> Environment:
 def _versions(settings: Settings, pid: int) -> Versions:
     if "dlv" in settings.given:
         return settings.versions
-    return kept.for_binary(Path(f"/proc/{pid}/exe"), settings.versions)
+    return kept.for_binary(running.program(pid), settings.versions)
 
 
 def _name(config: pytest.Config) -> str:

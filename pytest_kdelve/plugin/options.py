@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pytest_kdelve.controlplane import releases
+from pytest_kdelve.controlplane import checkout, releases
 from pytest_kdelve.controlplane.releases import Asked
 from pytest_kdelve.delve import Address
 from pytest_kdelve.errors import UsageError
@@ -130,7 +130,7 @@ def read(config: pytest.Config) -> Settings:
     given = {binary: path for name, binary in _BINARIES.items() if (path := _path(config, name))}
     source = _source(config)
     is_unknown = source or any(_value(config, way) for way in _UNUSED)
-    asked = Asked(*(_value(config, name) for name in Asked.__match_args__))
+    asked = _asked(config)
     settings = Settings(
         listen=_address(config, "listen") or Address(),
         versions=_versions(asked, given, is_known=not is_unknown),
@@ -262,6 +262,14 @@ def _versions(asked: Asked, given: Collection[str], *, is_known: bool) -> Versio
         raise UsageError(f"{' and '.join(named)}: {error}") from error
 
 
+def _asked(config: pytest.Config) -> Asked:
+    asked = Asked(*(_value(config, name) for name in Asked.__match_args__))
+    if config.getoption("kdelve_source") and not config.getoption("kdelve_kubernetes"):
+        # The ini file's is for runs without a checkout, which has its own.
+        return replace(asked, kubernetes="")
+    return asked
+
+
 def _source(config: pytest.Config) -> Path | None:
     """Return a folder; one of the ini file starts from its folder."""
     if text := config.getoption("kdelve_source"):
@@ -272,9 +280,10 @@ def _source(config: pytest.Config) -> Path | None:
 
 
 def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        problem = "is no folder" if path.exists() else "does not exist"
-        raise UsageError(f"--kdelve-source: {path} {problem}")
+    try:
+        checkout.check(path.resolve())
+    except UsageError as error:
+        raise UsageError(f"--kdelve-source: {error}") from error
     return path
 
 

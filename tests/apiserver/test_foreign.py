@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.apiserver.running import failure_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from pytest_kdelve.controlplane.build import Binaries
     from pytest_kdelve.plugin.debugged import Debugged
@@ -22,10 +22,15 @@ def test_one_that_was_built_here_needs_no_inspection(request: pytest.FixtureRequ
     assert debugged.binary_notes == ()
 
 
-def test_another_program_is_refused(runner: Runner, kdelve_binaries: Binaries) -> None:
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_another_program_is_refused(
+    runner: Runner, kdelve_binaries: Binaries, *, is_kept: bool
+) -> None:
     """Before it runs, with arguments that are not its own."""
-    program = runner.pytester.path / "kube-apiserver"
-    shutil.copy(kdelve_binaries.kube_controller_manager, program)
+    program = kdelve_binaries.kube_controller_manager
+    if not is_kept:
+        program = runner.pytester.path / "kube-apiserver"
+        shutil.copy(kdelve_binaries.kube_controller_manager, program)
     result = runner.run_file("def test_read(api): pass", f"--kdelve-apiserver={program}")
     result.assert_outcomes(errors=1)
     assert failure_of(result, "test_read") == (

@@ -25,6 +25,7 @@ EXECUTED = {
     (FILE, "// in a defer statement"): 2,
     (FILE, "// twice in a defer statement"): 2,
     (FILE, "// in what is made"): 3,
+    (FILE, "// in what is lent"): 1,
     (FILE, "// of a union"): 2,
     (FILE, "// in a variable"): 1,
     (FILE, "// in a closure of a method"): 2,
@@ -40,6 +41,9 @@ EXECUTED = {
 REFUSED = {
     ("main.value.Do:1", None): "the function was inlined wherever it is called",
     ("main.makes.func1", None): "copies of this closure are in main.",
+    ("main.lends.func1", None): r"where main\.lends is inlined; .* main\.main\.(lends\.)?func2",
+    ("main.makes.func2", None): "the binary has no such function; near it are:",
+    ("main.written", "// twice"): r"but these of its file:\n .*main\.go:\d+: mark\(number\) // tw",
     ("main.leaf.func1:0", None): "only the source says where the function begins",
     ("main.raw", "same text"): "the text stands on 2 lines",
 }
@@ -72,7 +76,7 @@ def test_each_execution_is_a_hit(
 
 @pytest.mark.parametrize(("location", "at"), REFUSED)
 def test_what_would_miss_some_is_refused(debug: Debug, location: str, at: str | None) -> None:
-    with pytest.raises(LocationError, match=REFUSED[location, at]):
+    with pytest.raises(LocationError, match=f"(?s){REFUSED[location, at]}"):
         executions(debug, location, at, OPTIMISED)
 
 

@@ -207,7 +207,7 @@ def test_a_function_below_that_is_inlined_is_no_part_of_it(
 ) -> None:
     with debug(PROGRAM, flags=flags).connect() as client:
         assert resolve(client, "callsBelow", "the one below").source.endswith("calls the one below")
-        with pytest.raises(LocationError, match="no line of it has this text"):
+        with pytest.raises(LocationError, match="no line of the function has this text"):
             resolve(client, "callsBelow", "in the one below")
         with pytest.raises(LocationError, match="last line is its line 2"):
             resolve(client, "callsBelow:5")

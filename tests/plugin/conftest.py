@@ -61,6 +61,17 @@ def _nothing_given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def checkout(pytester: pytest.Pytester) -> Path:
+    """What looks like a checkout of kubernetes, in the folder ``kubernetes``."""
+    folder = pytester.path / "kubernetes"
+    for name in ("cmd/kube-apiserver/apiserver.go", "staging/src/k8s.io/apiserver/go.mod"):
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).touch()
+    (folder / "go.mod").write_text("module k8s.io/kubernetes\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
 def faked(pytester: pytest.Pytester) -> pytest.Pytester:
     """A pytest whose apiserver is a fake."""
     pytester.makeconftest(CONFTEST)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -14,6 +15,9 @@ import pytest
 from pytest_kdelve.process import poll
 from tests.plugin.comparing import PROGRAM, TIMEOUT, compare
 from tests.plugin.conftest import CONFTEST
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,16 @@ from tests.plugin.conftest import CONFTEST
         ("def test_one(): pass", ("--no-such",), "pytest ended with exit code 4, as printed above"),
         ("def test_one(): pass", ("--collect-only",), "pytest ran no test, so nothing is compared"),
         ("def test_one(): pass", ("--json",), "--json stands before the versions: kdelve compare"),
+        (
+            "",
+            ("--kdelve-kubernetes=1.30.14",),
+            "--kdelve-kubernetes: the versions are 1.36.4 and",
+        ),
+        (
+            "",
+            ("--kdelve-kubernetes", "1.30.14"),
+            "--kdelve-kubernetes: the versions are 1.36.4 and",
+        ),
     ],
 )
 def test_what_cannot_be_compared(
@@ -65,12 +79,12 @@ def test_nothing_to_debug(tests: pytest.Pytester) -> None:
     )
 
 
-def test_a_checkout_is_not_compared_with_itself(tests: pytest.Pytester) -> None:
-    tests.makeini("[pytest]\nkdelve_source = .")
+def test_a_checkout_is_not_compared_with_itself(tests: pytest.Pytester, checkout: Path) -> None:
+    tests.makeini("[pytest]\nkdelve_source = kubernetes")
     tests.makepyfile("def test_one(api): pass")
     done = compare(tests)
     assert (done.returncode, done.stdout) == (2, "")
-    said = f"ERROR: --kdelve-source={tests.path}: kdelve compare builds two releases; take that"
+    said = f"ERROR: --kdelve-source={checkout}: kdelve compare builds two releases; take that"
     assert said in done.stderr
 
 
@@ -119,10 +133,9 @@ def test_nobody_reads_on(tests: pytest.Pytester) -> None:
 
 
 def test_another_version_than_the_one_that_was_asked_for(tests: pytest.Pytester) -> None:
-    """As where an option behind the versions names another one."""
     tests.makeconftest(CONFTEST)
     tests.makepyfile("def test_one(api): pass")
-    done = compare(tests, "--kdelve-kubernetes=1.35.0")
+    done = compare(tests)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
         "kdelve: the tests with Kubernetes 1.36.4 debugged 1.37.2; take away what gives pytest "

@@ -107,10 +107,9 @@ def test_given_binaries(pytester: pytest.Pytester, tmp_path: Path) -> None:
     )
 
 
-def test_a_checkout(pytester: pytest.Pytester) -> None:
-    folder = pytester.mkdir("kubernetes")
+def test_a_checkout(pytester: pytest.Pytester, checkout: Path) -> None:
     assert header(pytester, "--kdelve-source=kubernetes") == (
-        f"kdelve: Kubernetes of the checkout {folder}, a Delve that fits its Go, mode started, "
+        f"kdelve: Kubernetes of the checkout {checkout}, a Delve that fits its Go, mode started, "
         "dlv at a free port of 127.0.0.1"
     )
 

@@ -165,27 +165,41 @@ def test_what_is_given_is_not_built(pytester: pytest.Pytester, option: str) -> N
     assert settings(pytester, f"--kdelve-apiserver={path}").given == {"kube-apiserver": path}
 
 
-def test_the_versions_of_a_checkout_are_not_chosen_yet(pytester: pytest.Pytester) -> None:
+def test_the_versions_of_a_checkout_are_not_chosen_yet(
+    pytester: pytest.Pytester, checkout: Path
+) -> None:
     """So none can be wrong yet."""
-    pytester.mkdir("src")
     asked = releases.Asked(kubernetes="1.24.0", go="1.18", delve="1.9.1")
     named = [f"--kdelve-{name}={text}" for name, text in asdict(asked).items()]
-    found = settings(pytester, "--kdelve-source=src", *named)
-    assert found.source == pytester.path / "src"
+    found = settings(pytester, "--kdelve-source=kubernetes", *named)
+    assert found.source == checkout
     assert found.asked == asked
     for wrong in ("--kdelve-go=newest", "--kdelve-kubernetes=1.24"):
-        result = pytester.runpytest("--kdelve-source=src", wrong)
+        result = pytester.runpytest("--kdelve-source=kubernetes", wrong)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
+    pytester.makeini("[pytest]\nkdelve_kubernetes = 1.30.14\nkdelve_go = 1.22")
+    assert settings(pytester, "--kdelve-source=kubernetes").asked == releases.Asked(go="1.22")
+    pytester.makeini("[pytest]\nkdelve_kubernetes = 1.30.14\nkdelve_source = kubernetes")
+    assert settings(pytester).asked == releases.Asked(kubernetes="1.30.14")
+
+
+def test_another_folder_is_no_checkout(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    result = pytester.runpytest("--kdelve-source=.")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert result.errlines[0] == (
+        f"ERROR: --kdelve-source: {pytester.path} is no checkout of kubernetes: it has no go.mod"
+    )
 
 
 @pytest.mark.parametrize("way", ["option", "ini", "environment"])
 def test_a_checkout_or_a_binary(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, way: str
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, checkout: Path, way: str
 ) -> None:
     """Nothing may be said to be built from a checkout that is not."""
     pytester.makepyfile("def test_one(): pass")
     path = executable(pytester.path, "kube-apiserver")
-    options = ["--kdelve-source=."]
+    options = ["--kdelve-source=kubernetes"]
     if way == "option":
         options.append(f"--kdelve-apiserver={path}")
     elif way == "ini":
@@ -195,7 +209,7 @@ def test_a_checkout_or_a_binary(
     result = pytester.runpytest(*options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert result.errlines[0] == (
-        f"ERROR: --kdelve-source={pytester.path} and --kdelve-apiserver={path}: give one of them "
+        f"ERROR: --kdelve-source={checkout} and --kdelve-apiserver={path}: give one of them "
         "(each may also come from its ini twin, the latter from KDELVE_APISERVER)"
     )
 
@@ -209,6 +223,7 @@ def test_a_path_in_the_home_folder(
 
 
 NO_ADDRESS = "is no address; write HOST:PORT, or :PORT for loopback"
+NO_CHECKOUT = "name the folder of a checkout of kubernetes"
 NO_VERSION = "is no Kubernetes version; write all three numbers, such as 1.37.2 or v1.37.2"
 WRONG = {
     "listen without a port": ("listen", "localhost", f"'localhost' {NO_ADDRESS}"),
@@ -249,8 +264,16 @@ WRONG = {
             "by Go 1.26; name no Delve to have one that fits (1.27.2)"
         ),
     ),
-    "no source": ("source", "/nowhere/kubernetes", "/nowhere/kubernetes does not exist"),
-    "source is a file": ("source", "/etc/passwd", "/etc/passwd is no folder"),
+    "no source": (
+        "source",
+        "/nowhere/kubernetes",
+        "/nowhere/kubernetes does not exist; name the folder of a checkout of kubernetes",
+    ),
+    "source is a file": (
+        "source",
+        "/etc/passwd",
+        "/etc/passwd is no folder; name the folder of a checkout of kubernetes",
+    ),
     "no apiserver": ("apiserver", "/nowhere/k", "/nowhere/k does not exist"),
     "no dlv": ("dlv", "/nowhere/dlv", "/nowhere/dlv does not exist"),
     "no etcd": ("etcd", "/nowhere/etcd", "/nowhere/etcd does not exist"),

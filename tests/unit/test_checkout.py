@@ -104,6 +104,17 @@ def test_without_a_tag_the_source_has_the_minor_release(repository: Path) -> Non
     write(repository, **{BASE: 'package version\n\nconst DefaultKubeBinaryVersion = "1.36"\n'})
     assert checkout.read(repository).version == "1.36.0"
     assert checkout.read(repository, version="1.36.4").version == "1.36.4"
+    with pytest.raises(UsageError, match=r"is of Kubernetes 1\.36, not 1\.35\.4: name no version"):
+        checkout.read(repository, version="1.35.4")
+
+
+def test_another_version_than_the_tag_has_is_refused(repository: Path) -> None:
+    assert checkout.read(repository, version="1.37.2").version == "1.37.2"
+    with pytest.raises(UsageError, match=r"is of Kubernetes 1\.37\.2, not 1\.36\.5: name no vers"):
+        checkout.read(repository, version="1.36.5")
+    git(repository, "tag", "--delete", "v1.37.2")
+    git(repository, "tag", "v2026.11.0")
+    assert checkout.read(repository, version="1.36.5").version == "1.36.5", "of somebody's own"
 
 
 def test_source_without_git(plain: Path) -> None:

@@ -48,7 +48,8 @@ def test_one_that_says_nothing_of_its_modules() -> None:
 def test_a_checkout_with_changes() -> None:
     settings = {"vcs.revision": "0123456789abcdef", "vcs.modified": "true"}
     built = BuildInfo(modules=(Module("k8s.io/kubernetes", "(devel)"),), settings=settings)
-    [line] = foreign.notes(inspection(build=built), "kas")
+    line, edited = foreign.notes(inspection(build=built), "kas")
+    assert edited.startswith("built from source that may be edited: ")
     assert line.endswith("from k8s.io/kubernetes (devel), commit 0123456789ab, modified")
     unchanged = BuildInfo(settings={**settings, "vcs.modified": "false"})
     assert foreign.notes(inspection(build=unchanged), "kas")[0].endswith("commit 0123456789ab")
@@ -74,3 +75,4 @@ def test_what_was_built_here_is_not_foreign(
     assert not foreign.is_foreign(str(tmp_path / "cache" / "bin" / "a" / "kube-apiserver"))
     assert foreign.is_foreign(str(tmp_path / "kube-apiserver"))
     assert foreign.is_foreign("kube-apiserver")
+    assert foreign.is_foreign(str(tmp_path / "cache" / "bin" / "a" / "etcd")), "no kube-apiserver"

@@ -192,6 +192,20 @@ def test_a_root_that_may_not_read_is_told_what_it_lacks(
         running.read(pid)
 
 
+def test_the_program_of_a_process(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = start().pid
+    assert running.program(pid).samefile(Path(sys.executable).resolve())
+    assert not running.program(0).exists()
+
+    def refuse(_path: Path) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "readlink", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(UsageError, match="CAP_SYS_PTRACE"):
+        running.program(pid)
+
+
 class TestFind:
     """The machine may have more of them, so a test sees only the processes that it has started."""
 

@@ -170,6 +170,13 @@ func written() {
 	mark(len(text)) // not in a text
 }
 
+// lends is copied wherever it is called, and nothing is left of it.
+func lends(number int) func() {
+	return func() {
+		mark(number) // in what is lent
+	}
+}
+
 func main() {
 	done := make(chan bool)
 	starts(done)
@@ -194,6 +201,7 @@ func main() {
 	leaf()
 	raw(1)
 	written()
+	call(lends(1))
 	var once sync.Once
 	once.Do(func() { coincides(1) })
 }
