@@ -26,9 +26,9 @@ _TRIMMED = (
     "needs the same versions there"
 )
 _LOCAL = (
-    "built from source that may be edited: what stands now where it was compiled is read, and only "
-    "a file that is newer than the binary is noticed, not one that was edited before the binary "
-    "was copied"
+    "built from source that may be edited: what stands now where it was compiled is read. at= is "
+    "refused for a file that is newer than the binary, or in which functions have moved; another "
+    "edit is not noticed where the binary was copied after it"
 )
 
 

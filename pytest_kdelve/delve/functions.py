@@ -62,6 +62,12 @@ def around(function: str) -> list[str]:
     return found
 
 
+def package_parts(function: str) -> list[str]:
+    """Return the parts of the import path of a function's package."""
+    *folders, name = generic(function).split("/")
+    return [*folders, name.partition(".")[0].replace("%2e", ".")]
+
+
 def declared(line: str) -> str:
     """Return the function that a line of source begins, such as ``Type.Method``; empty if none."""
     found = _DECLARES.match(line)

@@ -15,6 +15,7 @@ import msgspec
 from pytest_kdelve.delve import api, functions
 from pytest_kdelve.delve.copies import missing
 from pytest_kdelve.delve.entries import Entries
+from pytest_kdelve.delve.fitting import moved
 from pytest_kdelve.delve.inspection import build_info
 from pytest_kdelve.delve.joins import join
 from pytest_kdelve.delve.locations import Location, Place
@@ -70,6 +71,7 @@ class Resolver:
         self._lines: dict[tuple[str, int], Place | None] = {}
         self._places: dict[Place, Place] = {}
         self._optimised_files: set[str] = set()
+        self._compared: dict[str, str] = {}
 
     @cached_property
     def _files(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -214,16 +216,30 @@ class Resolver:
     def _check_unchanged(self, location: Location, files: Iterable[str]) -> None:
         """Raise ``LocationError`` if one of the files was written after the binary.
 
-        Its lines may be other ones than those in the binary.
+        Its lines may be other ones than those in the binary, as they are where these tell so.
         """
-        modified = {file: self.sources.last_modified(file) for file in files}
-        changed = [file for file, time in modified.items() if time and time > self._built]
+        times = {file: self.sources.last_modified(file) for file in files}
+        editable = {file: time for file, time in times.items() if time}
+        for file in editable:
+            if moved := self._moved(file):
+                raise LocationError(
+                    f"{location}: the binary was built from other source than there is here: "
+                    f"{moved}; build it again, or give a line of the file:",
+                    candidates=[self.sources.find(file) or file],
+                )
+        changed = [file for file, time in editable.items() if time > self._built]
         if changed:
             raise LocationError(
                 f"{location}: the source is newer than the binary, so its lines may be other ones; "
                 "build it again, or give a line of the file:",
                 candidates=some([self.sources.find(file) or file for file in changed]),
             )
+
+    def _moved(self, file: str) -> str:
+        if file not in self._compared:
+            code = self.sources.code(file)
+            self._compared[file] = moved(self._client, self._entries, file, code)
+        return self._compared[file]
 
     def _with_statement(self, location: Location, file: str, line: int) -> Place:
         place = self._place(file, line)

@@ -258,6 +258,36 @@ class TestStaleSource:
             with pytest.raises(LocationError, match="build it again"):
                 resolver.resolve(Location.parse("cmd/server/main.go", "is nowhere"))
 
+    def test_a_binary_that_was_copied_after_an_edit_does_not_have_it(
+        self, checkout: Checkout, debug: Debug
+    ) -> None:
+        program = checkout.build()
+        edited = checkout.folder / "cmd" / "server" / "main.go"
+        edited.write_text(f"// Edited.\n{edited.read_text()}")
+        later = edited.stat().st_mtime + 60
+        os.utime(program, (later, later))
+        moved = (
+            r"other source .*: main begins on line (\d+) there, and on line (?!\1)\d+ here; build"
+        )
+        with debug(program).connect() as client:
+            resolver = Resolver(client)
+            for location in ("cmd/server/main.go", "main.main"):
+                with pytest.raises(LocationError, match=moved) as caught:
+                    resolver.resolve(Location.parse(location, "// the server"))
+                assert caught.value.candidates == (str(edited),)
+            place = resolver.resolve(Location.parse("app.go", "// the application"))
+            assert place.function == "example.com/checkout/pkg/app.Run"
+
+    def test_a_binary_that_was_copied_without_an_edit(
+        self, checkout: Checkout, debug: Debug
+    ) -> None:
+        program = checkout.build()
+        later = program.stat().st_mtime + 60
+        os.utime(program, (later, later))
+        with debug(program).connect() as client:
+            place = Resolver(client).resolve(Location.parse("main.main", "// the server"))
+            assert place.source.endswith("// the server")
+
     def test_a_file_that_was_edited_and_built_again_is_read_again(
         self, checkout: Checkout, debug: Debug
     ) -> None:
