@@ -115,7 +115,7 @@ class Entries:
             message = (
                 f"{location}: the binary has no such function, since it is optimised, and a "
                 f"closure has another name where {outer} is inlined; give a line of its file. "
-                "Closures are there:"
+                "There are these closures:"
             )
             begins = tuple(f"{caller}." for caller in callers)
             copies = [name for name in names if name.startswith(begins)]

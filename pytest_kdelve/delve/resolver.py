@@ -221,10 +221,10 @@ class Resolver:
         times = {file: self.sources.last_modified(file) for file in files}
         editable = {file: time for file, time in times.items() if time}
         for file in editable:
-            if moved := self._moved(file):
+            if how := self._moved(file):
                 raise LocationError(
                     f"{location}: the binary was built from other source than there is here: "
-                    f"{moved}; build it again, or give a line of the file:",
+                    f"{how}; build it again, or give a line of the file:",
                     candidates=[self.sources.find(file) or file],
                 )
         changed = [file for file, time in editable.items() if time > self._built]
