@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: How many functions are looked for; those that nobody calls are not in the binary.
 _MOST = 10
+#: No function, and any number of them, beside what sets a package's variables.
+_UNKNOWN = frozenset({"", "init"})
 
 
 def moved(client: Client, entries: Entries, file: str, code: Sequence[str]) -> str:
@@ -31,8 +33,8 @@ def moved(client: Client, entries: Entries, file: str, code: Sequence[str]) -> s
     since it may begin with any line. ``file`` is as the compiler saw it, and ``code`` are its lines
     here, without texts.
     """
-    declared = [(n, name) for n, text in enumerate(code, 1) if (name := functions.declared(text))]
-    for line, name in declared[: -_MOST - 1 : -1]:
+    declared = [(n, functions.declared(text)) for n, text in enumerate(code, start=1)]
+    for line, name in [each for each in declared if each[1] not in _UNKNOWN][: -_MOST - 1 : -1]:
         function = _compiled(client, entries, file, name)
         begins = entries.location_of(function.value) if function else None
         if function and begins and begins.file == file:

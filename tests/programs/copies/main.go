@@ -205,3 +205,5 @@ func main() {
 	var once sync.Once
 	once.Do(func() { coincides(1) })
 }
+
+func init() { mark(0) }
