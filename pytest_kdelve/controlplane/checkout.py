@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from pytest_kdelve.controlplane.releases import parse_kubernetes_version
+from pytest_kdelve.controlplane.releases import minor, parse_kubernetes_version
 from pytest_kdelve.errors import UsageError
 
 if TYPE_CHECKING:
@@ -94,6 +94,13 @@ def read(folder: Path, *, version: str = "") -> Checkout:
 
 def check(folder: Path) -> None:
     """Raise ``UsageError`` for a folder that is no checkout of kubernetes."""
+    try:
+        _check(folder)
+    except OSError as error:
+        raise UsageError(f"the checkout {folder} cannot be read: {error}") from error
+
+
+def _check(folder: Path) -> None:
     if not str(folder).isprintable():
         raise UsageError(f"{str(folder)!r}: the name of a checkout's folder has to be plain text")
     if not folder.is_dir():
@@ -102,7 +109,7 @@ def check(folder: Path) -> None:
     missing = [name for name in _NEEDED if not (folder / name).exists()]
     if missing:
         raise UsageError(f"{folder} is no checkout of kubernetes: it has no {missing[0]}")
-    if not _MODULE.search((folder / "go.mod").read_text(encoding="utf-8")):
+    if not _MODULE.search((folder / "go.mod").read_text(encoding="utf-8", errors="replace")):
         raise UsageError(
             f"{folder} is no checkout of kubernetes: its go.mod is of another module than "
             "k8s.io/kubernetes"
@@ -110,26 +117,32 @@ def check(folder: Path) -> None:
 
 
 def _version_of(folder: Path, described: str, named: str) -> str:
-    told = _told(folder, described)
-    if named and told and not f"{named}.".startswith(f"{told}."):
+    told = list(_told(folder, described))
+    if named and told and not any(f"{named}.".startswith(f"{each}.") for each in told):
         raise UsageError(
-            f"the checkout {folder} is of Kubernetes {told}, not {named}: name no version with it"
+            f"the checkout {folder} is of Kubernetes {' or '.join(told)}, not {named}: name no "
+            "version with it"
         )
     if named or told:
-        return named or (told if told.count(".") > 1 else f"{told}.0")
+        newest = max(told, key=minor, default="")
+        return named or (newest if newest.count(".") > 1 else f"{newest}.0")
     raise UsageError(
         f"the version of {folder} is not known: no tag such as v1.30.0 can be reached from its "
-        "commit, and its source does not have it (it does from 1.31 on); name the version, too"
+        "commit, and its source does not have it (it does from 1.31 on); name the version, too, by "
+        "--kubernetes or --kdelve-kubernetes"
     )
 
 
-def _told(folder: Path, described: str) -> str:
-    """Return the version that the nearest tag tells, the minor release that the source does."""
+def _told(folder: Path, described: str) -> Iterator[str]:
+    """Yield the version that the nearest tag tells, and the minor release that the source does.
+
+    A fork may lack newer tags, and the source may lag behind that of the next release.
+    """
     if tag := re.match(r"v(1\.\d+\.\d+)", described):
-        return tag[1]
+        yield tag[1]
     base = folder / _BASE
-    minor = _MINOR.search(base.read_text(encoding="utf-8")) if base.exists() else None
-    return minor[1] if minor else ""
+    if base.exists() and (found := _MINOR.search(base.read_text(encoding="utf-8"))):
+        yield found[1]
 
 
 def _git_version(described: str, *, dirty: bool) -> str:

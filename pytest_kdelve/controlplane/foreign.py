@@ -47,7 +47,7 @@ def notes(inspection: Inspection, program: str) -> tuple[str, ...]:
         if inspection.debuggable:
             what = f"optimised in part ({', '.join(inspection.optimised)})"
         found.append(_OPTIMISED.format(what=what))
-    if inspection.build.is_editable:
+    if inspection.build.is_editable and not inspection.is_trimmed:
         found.append(_LOCAL)
     if inspection.is_trimmed:
         found.append(_TRIMMED)

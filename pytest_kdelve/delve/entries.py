@@ -86,10 +86,11 @@ class Entries:
         """Return file, line and function of an address."""
         return self._client.find_location(f"*{pc}")[0]
 
-    def _called(self, entry: api.Location) -> set[str]:
+    def called(self, pc: int) -> set[str]:
+        """Return what the function at an address calls."""
         return {
             instruction.dest_loc.function.name
-            for instruction in self._client.disassemble(entry.pc)
+            for instruction in self._client.disassemble(pc)
             if instruction.dest_loc and instruction.dest_loc.function
         }
 
@@ -111,14 +112,12 @@ class Entries:
             message = f"{location}: the binary has no such function, since Go numbers each init:"
             return LocationError(message, candidates=some(inits))
         *inner, outer = functions.around(location.name)
-        if inner and (callers := self._callers(outer, names)):
+        if inner and (copies := self._copied_closures(outer, names)):
             message = (
                 f"{location}: the binary has no such function, since it is optimised, and a "
                 f"closure has another name where {outer} is inlined; give a line of its file. "
                 "There are these closures:"
             )
-            begins = tuple(f"{caller}." for caller in callers)
-            copies = [name for name in names if name.startswith(begins)]
             return LocationError(message, candidates=some(copies))
         problem = "the binary has no such function"
         if location.name.endswith(".init"):
@@ -126,15 +125,19 @@ class Entries:
         message = f"{location}: {problem}; near it are:"
         return LocationError(message, candidates=some(functions.similar(location.name, names)))
 
-    def _callers(self, outer: str, names: Sequence[str]) -> set[str]:
-        """Return what a function is inlined into, where nothing else is left of its closures."""
-        written = functions.written(outer, names)
-        compiled = [each for instances in written.values() for each in instances]
-        own = tuple(f"{each}." for each in compiled)
-        if any(name.startswith(own) for name in names):
-            return set()
-        pcs = {pc for each in compiled for pc in self.addresses(each)}
-        return {self.function_at(pc).name for pc in pcs}.difference(compiled)
+    def _copied_closures(self, outer: str, names: Sequence[str]) -> list[str]:
+        """Return a function's closures, where these are in copies of it only.
+
+        From Go 1.21 on, these have its name behind that of the function with the copy.
+        """
+        compiled = [*functions.written(outer, names).values()]
+        own = tuple(f"{name}." for instances in compiled for name in instances)
+        if len(compiled) != 1 or any(name.startswith(own) for name in names):
+            return []
+        pcs = {pc for name in compiled[0] for pc in self.addresses(name)}
+        callers = {self.function_at(pc).name for pc in pcs}.difference(compiled[0])
+        begins = tuple(f"{caller}.{outer.rpartition('.')[2]}.func" for caller in callers)
+        return [name for name in names if name.startswith(begins)]
 
     def _begin(self, compiled: Sequence[str]) -> list[api.Location]:
         # Delve does not parse every name that it has, such as those of nested closures and of
@@ -168,7 +171,7 @@ class Entries:
         if not functions.is_method(name):
             return LocationError(problem)
         method = name.rpartition(".")[2]
-        called = self._called(wrapper)
+        called = self.called(wrapper.pc)
         return LocationError(
             f"{problem} to the type; what it calls is:",
             candidates=sorted(

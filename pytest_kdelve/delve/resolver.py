@@ -71,7 +71,7 @@ class Resolver:
         self._lines: dict[tuple[str, int], Place | None] = {}
         self._places: dict[Place, Place] = {}
         self._optimised_files: set[str] = set()
-        self._compared: dict[str, str] = {}
+        self._compared: dict[tuple[str, float | None], str] = {}
 
     @cached_property
     def _files(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -219,27 +219,27 @@ class Resolver:
         Its lines may be other ones than those in the binary, as they are where these tell so.
         """
         times = {file: self.sources.last_modified(file) for file in files}
-        editable = {file: time for file, time in times.items() if time}
-        for file in editable:
-            if how := self._moved(file):
-                raise LocationError(
-                    f"{location}: the binary was built from other source than there is here: "
-                    f"{how}; build it again, or give a line of the file:",
-                    candidates=[self.sources.find(file) or file],
-                )
-        changed = [file for file, time in editable.items() if time > self._built]
+        changed = [file for file, time in times.items() if time and time > self._built]
         if changed:
             raise LocationError(
                 f"{location}: the source is newer than the binary, so its lines may be other ones; "
                 "build it again, or give a line of the file:",
                 candidates=some([self.sources.find(file) or file for file in changed]),
             )
+        # Of several files, it is not known which one is meant, and each question takes its time.
+        if len(times) == 1 and (how := self._moved(*times.items())):
+            raise LocationError(
+                f"{location}: the binary was built from other source than there is here: {how}; "
+                "build it again, or give a line of the file:",
+                candidates=[self.sources.find(file) or file for file in times],
+            )
 
-    def _moved(self, file: str) -> str:
-        if file not in self._compared:
+    def _moved(self, version: tuple[str, float | None]) -> str:
+        file, time = version
+        if time and version not in self._compared:
             code = self.sources.code(file)
-            self._compared[file] = moved(self._client, self._entries, file, code)
-        return self._compared[file]
+            self._compared[version] = moved(self._client, self._entries, file, code)
+        return self._compared.get(version, "")
 
     def _with_statement(self, location: Location, file: str, line: int) -> Place:
         place = self._place(file, line)

@@ -87,12 +87,12 @@ def declaration_around(code: Sequence[str], line: int) -> range:
 
 def _end_of_declaration(code: Sequence[str], first: int) -> int:
     depth = 0
-    for number, (text, following) in enumerate(
-        zip(code[first - 1 :], [*code[first:], ""], strict=True), start=first
-    ):
+    for number in range(first, len(code) + 1):
+        text = code[number - 1]
         depth += sum(map(text.count, "([{")) - sum(map(text.count, ")]}"))
-        goes_on = following.strip() and following[0].isspace()
-        if depth <= 0 and not goes_on:
+        # A comment in between is blank.
+        following = next((line for line in code[number:] if line.strip()), "")
+        if depth <= 0 and not following[:1].isspace():
             return number
     return len(code)
 

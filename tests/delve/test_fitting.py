@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from tests.delve.conftest import Debug
 
 
-@pytest.mark.parametrize("flags", [OPTIMISED, DEBUGGABLE], ids=["optimised", "debuggable"])
-@pytest.mark.parametrize("program", ["compiled", "copies", "functions", "places"])
+pytestmark = [
+    pytest.mark.parametrize("flags", [OPTIMISED, DEBUGGABLE], ids=["optimised", "debuggable"]),
+    pytest.mark.parametrize("program", ["compiled", "copies", "functions", "places"]),
+]
+
+
 def test_nothing_has_moved(debug: Debug, program: str, flags: tuple[str, ...]) -> None:
     with debug(program, flags=flags).connect() as client:
         files = client.list_sources(f"/{program}/.*go$")
@@ -27,9 +31,8 @@ def test_nothing_has_moved(debug: Debug, program: str, flags: tuple[str, ...]) -
     assert found == dict.fromkeys(files, "")
 
 
-@pytest.mark.parametrize("program", ["compiled", "copies", "functions", "places"])
-def test_one_more_line_has_moved_it(debug: Debug, program: str) -> None:
-    with debug(program).connect() as client:
+def test_one_more_line_has_moved_it(debug: Debug, program: str, flags: tuple[str, ...]) -> None:
+    with debug(program, flags=flags).connect() as client:
         [file] = client.list_sources(f"/{program}/main.go$")
         code = ("", *Sources().code(file))
         assert " begins on line " in moved(client, Entries(client), file, code)

@@ -112,6 +112,12 @@ def test_another_version_than_the_tag_has_is_refused(repository: Path) -> None:
     assert checkout.read(repository, version="1.37.2").version == "1.37.2"
     with pytest.raises(UsageError, match=r"is of Kubernetes 1\.37\.2, not 1\.36\.5: name no vers"):
         checkout.read(repository, version="1.36.5")
+    write(repository, **{BASE: 'package version\n\nconst DefaultKubeBinaryVersion = "1.38"\n'})
+    assert checkout.read(repository).version == "1.38.0", "a fork that lacks newer tags"
+    assert checkout.read(repository, version="1.38.4").version == "1.38.4"
+    with pytest.raises(UsageError, match=r"is of Kubernetes 1\.37\.2 or 1\.38, not 1\.36\.5"):
+        checkout.read(repository, version="1.36.5")
+    (repository / BASE).unlink()
     git(repository, "tag", "--delete", "v1.37.2")
     git(repository, "tag", "v2026.11.0")
     assert checkout.read(repository, version="1.36.5").version == "1.36.5", "of somebody's own"

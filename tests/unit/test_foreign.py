@@ -51,6 +51,8 @@ def test_a_checkout_with_changes() -> None:
     line, edited = foreign.notes(inspection(build=built), "kas")
     assert edited.startswith("built from source that may be edited: ")
     assert line.endswith("from k8s.io/kubernetes (devel), commit 0123456789ab, modified")
+    trimmed = foreign.notes(inspection(build=built, is_trimmed=True), "kas")
+    assert [text.partition(":")[0] for text in trimmed[1:]] == ["built with -trimpath"]
     unchanged = BuildInfo(settings={**settings, "vcs.modified": "false"})
     assert foreign.notes(inspection(build=unchanged), "kas")[0].endswith("commit 0123456789ab")
 

@@ -294,6 +294,10 @@ func no() {
 }
 
 // Between two.
+
+var sum = first +
+	// The second one.
+	second
 """
 
 
@@ -313,6 +317,7 @@ func no() {
         (38, 35, 42),
         (41, 35, 42),
         (44, 44, 44),
+        (48, 46, 48),
     ],
 )
 def test_the_declaration_around_a_line(tmp_path: Path, line: int, first: int, last: int) -> None:
@@ -322,7 +327,7 @@ def test_the_declaration_around_a_line(tmp_path: Path, line: int, first: int, la
     assert sources.declaration_around(str(file), line) == (first, lines)
 
 
-@pytest.mark.parametrize("line", [0, 45])
+@pytest.mark.parametrize("line", [0, 49])
 def test_there_is_none_around_a_line_that_is_not_there(tmp_path: Path, line: int) -> None:
     file = tmp_path / "a.go"
     file.write_text(DECLARATIONS)

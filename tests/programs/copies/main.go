@@ -202,8 +202,17 @@ func main() {
 	raw(1)
 	written()
 	call(lends(1))
+	bump()
+	empty()
 	var once sync.Once
 	once.Do(func() { coincides(1) })
 }
 
 func init() { mark(0) }
+
+func bump() {
+	marks++
+}
+
+func empty() {
+}
