@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_kdelve.delve import functions
-from pytest_kdelve.delve.sources import path_parts
 from pytest_kdelve.delve.texts import declaration_around
 from pytest_kdelve.errors import LocationError
 
@@ -47,7 +46,7 @@ def missing(client: Client, entries: Entries, place: Place, code: Sequence[str])
     known = {entries.function_at(pc).name for pc in place.pcs}
     is_closure = all(len(functions.around(name)) > 1 for name in known)
     found: list[int] = []
-    for name, copies in _copied(client, entries, place, code).items():
+    for name, copies in _copied(entries, place, code).items():
         if name in known:
             continue
         is_method = _is_added_method(entries, copies.into)
@@ -69,20 +68,12 @@ def _is_at(found: api.Location, place: Place) -> bool:
     return (found.file, found.line) == (place.file, place.line)
 
 
-def _copied(
-    client: Client, entries: Entries, place: Place, code: Sequence[str]
-) -> dict[str, _Copies]:
+def _copied(entries: Entries, place: Place, code: Sequence[str]) -> dict[str, _Copies]:
     """Return the functions into which the one around a place is copied, with its closures."""
     declaration = declaration_around(code, place.line)
     around = functions.declared(code[declaration.start - 1]) if declaration else ""
-    package = path_parts(place.file)[-2:-1]
     found: dict[str, _Copies] = {}
-    if not around or not package:
-        return found
-    compiled = functions.compiled_as(around, *package)
-    # Delve takes a second for one that does not begin with a text.
-    similar = client.list_functions(re.escape(f".{around.rpartition('.')[2]}"))
-    for name in filter(compiled.search, similar):
+    for name in entries.compiled(around, place.file) if around else ():
         for pc in entries.addresses(name):
             into = entries.location_of(pc)
             outer = into.function.name if into.function else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from pytest_kdelve.delve import api, functions
-from pytest_kdelve.delve.sources import short_path
+from pytest_kdelve.delve.sources import path_parts, short_path
 from pytest_kdelve.delve.texts import some
 from pytest_kdelve.errors import LocationError, RPCError
 
@@ -77,6 +77,14 @@ class Entries:
         except LocationError:
             return []
         return _addresses(found)
+
+    def compiled(self, declared: str, file: str) -> list[str]:
+        """Return the names of the binary that ``compiled_as`` finds for a function of a file."""
+        *_, package, _name = ("main", *path_parts(file))
+        pattern = functions.compiled_as(declared, package)
+        # Delve takes a second for one that does not begin with a text.
+        similar = self._client.list_functions(re.escape(f".{declared.rpartition('.')[2]}"))
+        return [name for name in similar if pattern.search(name)]
 
     def function_at(self, pc: int) -> api.Function:
         """Return the function that an address is in; of an inlined one, that is its caller."""

@@ -6,7 +6,6 @@ were added or removed have moved the functions below.
 
 from __future__ import annotations
 
-import re
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from pytest_kdelve.delve.sources import path_parts
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_kdelve.delve.client import Client
     from pytest_kdelve.delve.entries import Entries
 
 #: How many functions are looked for; those that nobody calls are not in the binary.
@@ -27,7 +25,7 @@ _MOST_ALIKE = 2
 _UNKNOWN = frozenset({"", "init"})
 
 
-def moved(client: Client, entries: Entries, file: str, code: Sequence[str]) -> str:
+def moved(entries: Entries, file: str, code: Sequence[str]) -> str:
     """Return what stands on another line in the binary than in a file, in words; empty if nothing.
 
     That is the last function of the file which the binary has, and which begins on its first line.
@@ -35,7 +33,7 @@ def moved(client: Client, entries: Entries, file: str, code: Sequence[str]) -> s
     """
     declared = [(n, functions.declared(text)) for n, text in enumerate(code, start=1)]
     for line, name in [each for each in declared if each[1] not in _UNKNOWN][: -_MOST - 1 : -1]:
-        for pc in _begin(client, entries, file, name):
+        for pc in _begin(entries, file, name):
             begins = entries.location_of(pc)
             if begins.file == file and any(map(_is_of_prologue, entries.called(pc))):
                 text = f"{name} begins on line {begins.line} there, and on line {line} here"
@@ -43,12 +41,11 @@ def moved(client: Client, entries: Entries, file: str, code: Sequence[str]) -> s
     return ""
 
 
-def _begin(client: Client, entries: Entries, file: str, name: str) -> Iterator[int]:
+def _begin(entries: Entries, file: str, name: str) -> Iterator[int]:
     """Yield where the functions begin that are most likely the one of this name in a file."""
     *folders, _ = path_parts(file)
-    pattern = functions.compiled_as(name, *folders[-1:] or ["main"])
-    found = client.list_functions(re.escape(f".{name.rpartition('.')[2]}"))
-    written = [each for each in found if pattern.search(each) and len(functions.around(each)) == 1]
+    found = entries.compiled(name, file)
+    written = [each for each in found if len(functions.around(each)) == 1]
     written.sort(key=lambda each: _alike(functions.package_parts(each), folders), reverse=True)
     for compiled in written[:_MOST_ALIKE]:
         for pc in entries.addresses(compiled)[:1]:

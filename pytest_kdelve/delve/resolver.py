@@ -238,7 +238,7 @@ class Resolver:
         file, time = version
         if time and version not in self._compared:
             code = self.sources.code(file)
-            self._compared[version] = moved(self._client, self._entries, file, code)
+            self._compared[version] = moved(self._entries, file, code)
         return self._compared.get(version, "")
 
     def _with_statement(self, location: Location, file: str, line: int) -> Place:

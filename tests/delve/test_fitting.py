@@ -27,7 +27,7 @@ def test_nothing_has_moved(debug: Debug, program: str, flags: tuple[str, ...]) -
         files = client.list_sources(f"/{program}/.*go$")
         assert files
         entries, sources = Entries(client), Sources()
-        found = {file: moved(client, entries, file, sources.code(file)) for file in files}
+        found = {file: moved(entries, file, sources.code(file)) for file in files}
     assert found == dict.fromkeys(files, "")
 
 
@@ -35,4 +35,4 @@ def test_one_more_line_has_moved_it(debug: Debug, program: str, flags: tuple[str
     with debug(program, flags=flags).connect() as client:
         [file] = client.list_sources(f"/{program}/main.go$")
         code = ("", *Sources().code(file))
-        assert " begins on line " in moved(client, Entries(client), file, code)
+        assert " begins on line " in moved(Entries(client), file, code)
