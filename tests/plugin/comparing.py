@@ -7,16 +7,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tests.commands import KDELVE
+
 if TYPE_CHECKING:
     import pytest
 
-#: With Ctrl-C as a terminal gives it, even where pytest runs in a shell's background.
-PROGRAM = """
-import signal, sys
-from pytest_kdelve.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main())
-"""
 TIMEOUT = 60.0
 
 
@@ -28,7 +23,7 @@ def compare(
     new: str = "1.37.2",
 ) -> subprocess.CompletedProcess[str]:
     """Run the command as a user does, and prove that it leaves no file."""
-    argv = [sys.executable, "-c", PROGRAM, "compare", *options, old, new, *arguments]
+    argv = [sys.executable, "-c", KDELVE, "compare", *options, old, new, *arguments]
     done = subprocess.run(
         argv, cwd=tests.path, capture_output=True, text=True, timeout=TIMEOUT, check=False
     )

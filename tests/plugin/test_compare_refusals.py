@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
 from pytest_kdelve.process import poll
-from tests.plugin.comparing import PROGRAM, TIMEOUT, compare
+from tests.commands import KDELVE, family_of
+from tests.plugin.comparing import TIMEOUT, compare
 from tests.plugin.conftest import CONFTEST
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_a_failure_that_cannot_be_written_as_it_is(
 
 def test_nobody_reads_on(tests: pytest.Pytester) -> None:
     tests.makepyfile("def test_one(): pass")
-    argv = [sys.executable, "-c", PROGRAM, "compare", "--json", "1.36.4", "1.37.2"]
+    argv = [sys.executable, "-c", KDELVE, "compare", "--json", "1.36.4", "1.37.2"]
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -175,24 +175,18 @@ def test_an_interrupted_one_waits_for_pytest(
             pathlib.Path("running").touch()
             signal.pause()
     """)
-    argv = [sys.executable, "-c", PROGRAM, "compare", "1.36.4", "1.37.2"]
+    argv = [sys.executable, "-c", KDELVE, "compare", "1.36.4", "1.37.2"]
     with (tests.path / "stderr").open("wb") as stderr:
         command = subprocess.Popen(argv, cwd=tests.path, stdout=stderr, stderr=stderr)
-    family = [psutil.Process(command.pid)]
-    try:
+    with family_of(command, TIMEOUT) as family:
         assert poll((tests.path / "running").exists, timeout=TIMEOUT)
-        family += family[0].children(recursive=True)
+        family.extend(family[0].children(recursive=True))
         assert len(family) == 2
         command.send_signal(number)
         assert command.wait(TIMEOUT) == code
         assert (tests.path / "torn-down").exists()
         _gone, left = psutil.wait_procs(family, timeout=0)
         assert left == []
-    finally:
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        command.wait(TIMEOUT)
     assert list((tests.path / "temporary").iterdir()) == []
     assert "1.37.2" not in (tests.path / "stderr").read_text()
 

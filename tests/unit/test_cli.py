@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,15 +15,9 @@ import pytest
 
 from pytest_kdelve.cli import main
 from pytest_kdelve.process import poll
+from tests.commands import KDELVE, family_of
+from tests.unit.builds import install_go
 
-FAKE_GO = Path(__file__).with_name("fake_go.py")
-#: With Ctrl-C as a terminal gives it, even where pytest runs in a shell's background.
-PROGRAM = """
-import signal, sys
-from pytest_kdelve.cli import main
-signal.signal(signal.SIGINT, signal.default_int_handler)
-sys.exit(main())
-"""
 NAMES = ["dlv", "etcd", "kube-apiserver", "kube-controller-manager"]
 TIMEOUT = 30.0
 
@@ -32,9 +25,7 @@ TIMEOUT = 30.0
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A PATH with nothing but a fake ``go``, and an empty cache."""
-    go = tmp_path / "go"
-    go.write_text(f"#!{sys.executable}\n{FAKE_GO.read_text(encoding='utf-8')}", encoding="utf-8")
-    go.chmod(0o755)
+    install_go(tmp_path)
     (tmp_path / "original.mod").write_text("module k8s.io/kubernetes\n\ngo 1.26.0\n")
     monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path / "none"))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -202,21 +193,15 @@ def test_an_interrupted_build_leaves_nothing(
 ) -> None:
     monkeypatch.setenv("FAKE_GO_BUILD", "hang")
     with (folder / "stderr").open("wb") as stderr:
-        command = subprocess.Popen([sys.executable, "-c", PROGRAM, "build"], stderr=stderr)
-    family = [psutil.Process(command.pid)]
-    try:
+        command = subprocess.Popen([sys.executable, "-c", KDELVE, "build"], stderr=stderr)
+    with family_of(command, TIMEOUT) as family:
         assert poll((folder / "working").exists, timeout=TIMEOUT), "the build did not begin"
-        family += family[0].children(recursive=True)
+        family.extend(family[0].children(recursive=True))
         assert len(family) == 4, "kdelve, its guardian, go and its compiler"
         command.send_signal(number)
         assert command.wait(TIMEOUT) == code
         _gone, left = psutil.wait_procs(family, timeout=TIMEOUT)
         assert left == []
-    finally:
-        for process in family:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-        command.wait(TIMEOUT)
     assert list((folder / "cache" / "bin").iterdir()) == []
     text = (folder / "stderr").read_text(encoding="utf-8")
     assert "kube-apiserver 1.37.2 was given up after" in text
